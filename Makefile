@@ -1,0 +1,69 @@
+# Everything a developer or CI does. `make run` needs Linux, Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint format bench openapi browser requirements clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+run: $(VENV)/.stack ## install and run the shop, its worker and its stores; Ctrl-C stops everything
+	@exec $(BIN)/python -m leafloaf.stack
+
+test: $(VENV)/.dev ## the whole suite on its own throw-away stack
+	@command -v chromium >/dev/null || echo "No Chromium: the page tests are skipped. 'make browser' installs it."
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev ## the long fault runs
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev ## static checks: format, rules, types, walls, templates, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files '*.html')
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused \
+		$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.dev ## rewrite the code as the formatter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/djade --target-version 5.2 $$(git ls-files '*.html')
+
+bench: $(VENV)/.dev ## the measured comparisons of docs/benchmarks.md
+	$(BIN)/python -m bench
+
+openapi: $(VENV)/.dev ## write docs/openapi.yaml and docs/events.md from the code
+	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference
+
+browser: ## install Chromium for the page tests, from the system's packages (Debian, Ubuntu; needs root)
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
+
+requirements: $(VENV)/.dev ## pin the newest versions that fit together
+	for set in requirements requirements-stack requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade $$set.in -o $$set.txt; done
+
+clean: ## remove the virtual environment and everything that ran here, data included
+	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.stack: requirements.txt requirements-stack.txt
+	$(call install,requirements-stack.txt)
+
+$(VENV)/.dev: requirements.txt requirements-stack.txt requirements-dev.txt
+	$(call install,requirements-dev.txt)
+	@touch $(VENV)/.stack
+
+# uv installs in seconds; where it cannot be had, pip does the same in a minute.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LeafLoaf needs Python 3.11 or newer; say which with PYTHON=…")'
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing $(1)"
+	@uv=$$(command -v uv) || { uv=$(BIN)/uv; test -x $$uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || uv=; }; \
+	if test -n "$$uv"; then $$uv pip install --quiet --python $(BIN)/python -r $(1); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); fi
+	@touch $@
+endef

@@ -1,0 +1,1 @@
+"""LeafLoaf: search, capture, personalization and privacy for an online grocery shop."""

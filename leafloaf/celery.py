@@ -1,0 +1,23 @@
+"""The Celery application. Its messages are wake-ups: losing every one of them delays delivery and loses nothing."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leafloaf.settings")
+
+app = Celery("leafloaf")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.set_default()  # for every thread, not only the one that imports this
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+@beat_init.connect  # type: ignore[untyped-decorator]
+def refuse_wrong_settings(**_: Any) -> None:
+    """Celery's own run of the checks does not stop it; this does."""
+    from leafloaf import checks
+
+    checks.refuse_wrong_settings()

@@ -1,0 +1,33 @@
+"""Wrong settings stop the start with a sentence that names the variable.
+
+Django runs no checks under WSGI and Celery throws their result away, so every entry point calls
+`refuse_wrong_settings` before it serves anything.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+
+@checks.register
+def environment_is_usable(**_: Any) -> list[checks.CheckMessage]:
+    """Every variable that could not be read, one error each."""
+    return [
+        checks.Error(problem.sentence, hint=problem.hint, id="leafloaf.E001")
+        for problem in settings.SETTINGS_PROBLEMS
+    ]
+
+
+def refuse_wrong_settings() -> None:
+    """Runs the system checks, deployment checks included outside DEBUG.
+
+    Raises:
+        SystemExit: with every complaint on its own line, when there is one.
+    """
+    strict = not settings.DEBUG
+    level = checks.WARNING if strict else checks.ERROR
+    found = checks.run_checks(include_deployment_checks=strict)
+    serious = [message for message in found if message.is_serious(level) and not message.is_silenced()]
+    if serious:
+        raise SystemExit("LeafLoaf does not start:\n" + "\n".join(str(message) for message in serious))

@@ -1,0 +1,297 @@
+"""LeafLoaf's settings, in the order of Django's documentation; `.env.example` says what each variable means."""
+
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+
+from leafloaf.environment import Environment
+
+# Lets annotations such as `ModelAdmin[Product]` stand in code that runs.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# A process's own variables win over .env, and .env over what a running `make run` wrote down.
+env = Environment(files=(BASE_DIR / ".env", BASE_DIR / "var" / "stack.env"))
+
+VAR_DIR = Path(env.text("LEAFLOAF_VAR", str(BASE_DIR / "var")))
+
+# Core
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY", "leafloaf-for-development-only" if DEBUG else None) or "missing"
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost" if DEBUG else "")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "leafloaf.apps.LeafLoafConfig",
+    "leafloaf.staff.apps.StaffConfig",
+    "leafloaf.storefront.apps.StorefrontConfig",
+    "personalization.apps.PersonalizationConfig",
+    "capture.apps.CaptureConfig",
+    "privacy.apps.PrivacyConfig",
+    "leafloaf.catalog.apps.CatalogConfig",
+    "leafloaf.access.apps.AccessConfig",
+    "leafloaf.staff.apps.StaffAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "leafloaf.urls"
+WSGI_APPLICATION = "leafloaf.wsgi.application"
+APPEND_SLASH = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes; the events contract takes at most 1 MiB
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database
+
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        {
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+        }
+    )
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis: cache and real-time sink
+
+REDIS_ENABLED = env.boolean("REDIS_ENABLED", False)
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"), None if REDIS_ENABLED else "")
+REDIS_PREFIX = env.text("REDIS_PREFIX", "leafloaf:")
+
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_ENABLED and REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_PREFIX}cache",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True},
+    }
+
+# Sign-in, sessions, security
+
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", not DEBUG)
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^health(/live|/ready)?$"]  # probes speak plain HTTP from inside
+if env.boolean("BEHIND_TLS_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+# Language and time
+
+LANGUAGE_CODE = "en-ca"
+TIME_ZONE = "America/Toronto"
+USE_TZ = True
+LEAFLOAF_CURRENCY = "CAD"
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Django REST framework: everything is denied unless a view says otherwise
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["leafloaf.access.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["leafloaf.access.permissions.Denied"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "leafloaf.lib.problems.handle",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "LeafLoaf",
+    "DESCRIPTION": "Search and tracking for an online grocery shop.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "capture.openapi.add_event_vocabulary",
+    ],
+}
+
+# Celery: wake-ups only. Without Redis the broker is a folder.
+
+CELERY_BROKER_URL = env.url(
+    "CELERY_BROKER_URL",
+    ("redis", "rediss", "filesystem", "gcpubsub", "amqp", "memory"),
+    REDIS_URL or "filesystem://",
+)
+CELERY_BROKER_FOLDER = VAR_DIR / "celery"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {
+        "data_folder_in": str(CELERY_BROKER_FOLDER / "messages"),
+        "data_folder_out": str(CELERY_BROKER_FOLDER / "messages"),
+        "control_folder": str(CELERY_BROKER_FOLDER / "control"),
+        "polling_interval": 0.1,
+    }
+    if CELERY_BROKER_URL.startswith("filesystem")
+    else {"socket_connect_timeout": 1, "socket_timeout": 5}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# Capture: where events go. A sink that is off is not owed anything until it is switched on.
+
+CLOUD_STORAGE_ENABLED = env.boolean("CLOUD_STORAGE_ENABLED", False)
+CLOUD_STORAGE_BUCKET = env.text("CLOUD_STORAGE_BUCKET", None if CLOUD_STORAGE_ENABLED else "")
+CLOUD_STORAGE_ENDPOINT = env.url("CLOUD_STORAGE_ENDPOINT", ("http", "https"), "")
+ENABLE_BIGQUERY = env.boolean("ENABLE_BIGQUERY", False)
+BIGQUERY_PROJECT = env.text("BIGQUERY_PROJECT", None if ENABLE_BIGQUERY else "")
+BIGQUERY_DATASET = env.text("BIGQUERY_DATASET", "leafloaf_analytics")
+BIGQUERY_LOCATION = env.text("BIGQUERY_LOCATION", "northamerica-northeast1")
+BIGQUERY_ENDPOINT = env.url("BIGQUERY_ENDPOINT", ("http", "https"), "")
+
+SINKS: dict[str, dict[str, Any]] = {
+    "redis": {
+        "BACKEND": "capture.sinks.redis.RedisSink",
+        "ENABLED": REDIS_ENABLED,
+        "BATCH_SIZE": 500,
+        "MAX_AGE_SECONDS": 0.5,
+        "OPTIONS": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
+    },
+    "cloud_storage": {
+        "BACKEND": "capture.sinks.cloud_storage.CloudStorageSink",
+        "ENABLED": CLOUD_STORAGE_ENABLED,
+        "BATCH_SIZE": 100,
+        "MAX_AGE_SECONDS": 60,
+        "OPTIONS": {
+            "bucket": CLOUD_STORAGE_BUCKET,
+            "endpoint": CLOUD_STORAGE_ENDPOINT,
+            "project": BIGQUERY_PROJECT or "leafloaf",
+            "location": BIGQUERY_LOCATION,
+        },
+    },
+    "bigquery": {
+        "BACKEND": "capture.sinks.bigquery.BigQuerySink",
+        "ENABLED": ENABLE_BIGQUERY,
+        "BATCH_SIZE": 500,
+        "MAX_AGE_SECONDS": 2,
+        "OPTIONS": {
+            "project": BIGQUERY_PROJECT,
+            "dataset": BIGQUERY_DATASET,
+            "location": BIGQUERY_LOCATION,
+            "endpoint": BIGQUERY_ENDPOINT,
+        },
+    },
+}
+RAW_EVENT_RETENTION_DAYS = 90
+
+CELERY_BEAT_SCHEDULE = {
+    **{
+        f"drain-{name}": {
+            "task": "capture.tasks.drain",
+            "schedule": 0.5,
+            "args": (name,),
+            "options": {"expires": 5},
+        }
+        for name, sink in SINKS.items()
+        if sink["ENABLED"]
+    },
+    "take-readings": {"task": "capture.tasks.take_readings", "schedule": 15.0, "options": {"expires": 30}},
+    "close-ledger": {"task": "capture.tasks.close_ledger", "schedule": 30.0, "options": {"expires": 60}},
+    "make-partitions": {
+        "task": "capture.tasks.make_partitions",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
+}
+
+# Storefront
+
+RECOMMENDATION_TIMEOUT = float(env.number("RECOMMENDATION_TIMEOUT", "0.5"))
+SEARCH_ALPHA = 0.0
+
+# Staff
+
+DASHBOARDS = ["capture.dashboard.BackendHealth"]
+
+# Tests and benches read real data sets from this folder and skip, saying so, when it is not given.
+
+LEAFLOAF_DATA_DIR = env.text("LEAFLOAF_DATA_DIR", "")
+
+# Logging: one line an event on stderr; never a user id, never a secret
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Django brings handlers of its own; one line an event is enough.
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},  # a client's 4xx is the client's news
+        # Six wake-ups a second are no news either.
+        **{
+            name: {"level": "WARNING"}
+            for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat")
+        },
+    },
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+}
+
+SETTINGS_PROBLEMS = env.problems

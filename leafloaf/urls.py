@@ -1,0 +1,16 @@
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from leafloaf.lib import problems
+
+urlpatterns = [
+    path("", include("leafloaf.storefront.urls")),
+    path("", include("capture.urls")),
+    path("admin/", admin.site.urls),
+    # Under DEBUG too, an unknown API address is a problem document and not Django's page about it.
+    re_path(r"^api/", problems.not_found),
+]
+
+handler400 = "leafloaf.lib.problems.bad_request"
+handler404 = "leafloaf.lib.problems.not_found"
+handler500 = "leafloaf.lib.problems.internal_error"

@@ -1,0 +1,12 @@
+"""The web entry point: refuses wrong settings, then serves."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leafloaf.settings")
+application = get_wsgi_application()
+
+from leafloaf.checks import refuse_wrong_settings  # noqa: E402 (needs the loaded apps)
+
+refuse_wrong_settings()
