@@ -1,0 +1,33 @@
+"""Who calls: an API key in `Authorization: Bearer …`."""
+
+from typing import NoReturn
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from leafloaf.access import keys
+
+HINT = "Send a key as `Authorization: Bearer pk_…` or `sk_…`."
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Sets `request.auth` to the `keys.Caller`; `request.user` stays empty, for keys are no people."""
+
+    def authenticate(self, request: Request) -> tuple[None, keys.Caller] | None:
+        header = str(request.headers.get("Authorization", ""))
+        if not header:
+            return None
+        scheme, _, key = header.partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            refuse("The Authorization header is not `Bearer <key>`.")
+        if (caller := keys.find(key.strip())) is None:
+            refuse("This key is unknown or revoked.")
+        return None, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="leafloaf"'
+
+
+def refuse(reason: str) -> NoReturn:
+    raise AuthenticationFailed(f"{reason} {HINT}")

@@ -1,0 +1,29 @@
+"""`manage.py create_api_client NAME --kind secret|publishable [--scopes …]`: prints a new key, once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from leafloaf.access import keys
+from leafloaf.access.models import ApiClient
+
+
+class Command(BaseCommand):
+    help = "Registers a program that calls the API and prints its key, once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="who calls, such as 'Shop front end'")
+        parser.add_argument("--kind", required=True, choices=ApiClient.Kind.values)
+        parser.add_argument("--scopes", nargs="*", default=[], metavar="SCOPE", help=", ".join(keys.SCOPES))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if ApiClient.objects.filter(name=options["name"]).exists():
+            raise CommandError(
+                f"There is an API client named {options['name']!r} already; choose another name."
+            )
+        try:
+            key = keys.create(options["name"], options["kind"], options["scopes"])
+        except keys.UnknownScope as error:
+            raise CommandError(str(error)) from error
+        self.stderr.write("Keep this key: it is not stored and cannot be shown again.")
+        self.stdout.write(key)

@@ -1,0 +1,1 @@
+"""What is inferred from what happened: profiles, reorders, recommendations."""

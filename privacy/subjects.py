@@ -1,0 +1,45 @@
+"""From the shop's user ids to pseudonyms."""
+
+from collections.abc import Iterable
+from uuid import UUID, uuid4
+
+from django.db import connection
+
+from privacy.models import Subject
+
+
+def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
+    """The pseudonym of each user, made on first sight.
+
+    Safe under concurrency: the second of two transactions that meet the same new user waits for the first and
+    takes its pseudonym. New users are written in sorted order so that two batches cannot dead-lock.
+    """
+    wanted = sorted(set(user_ids))
+    if not wanted:
+        return {}
+    known = _known(wanted)
+    if missing := [user_id for user_id in wanted if user_id not in known]:
+        _add(missing)
+        known |= _known(missing)
+    return known
+
+
+def _known(user_ids: list[str]) -> dict[str, UUID]:
+    active = Subject.objects.filter(user_id__in=user_ids, state=Subject.State.ACTIVE)
+    return dict(active.values_list("user_id", "id"))
+
+
+def _add(user_ids: list[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO privacy_subject (id, user_id, generation, state)
+            SELECT new.id, new.user_id, 1 + coalesce((
+                SELECT max(generation) FROM privacy_subject AS before WHERE before.user_id = new.user_id
+            ), 0), 'active'
+            FROM unnest(%s::uuid[], %s::text[]) AS new (id, user_id)
+            ORDER BY new.user_id
+            ON CONFLICT (user_id) WHERE state = 'active' DO NOTHING
+            """,
+            [[uuid4() for _ in user_ids], user_ids],
+        )
