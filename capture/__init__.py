@@ -1,0 +1,1 @@
+"""What happened: events, and their way to Redis, Cloud Storage and BigQuery, once each."""

@@ -1,0 +1,246 @@
+"""Capture's rows in the admin: to look at, never to touch. Staff see the pseudonym, for there is nothing else."""
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from capture import events
+from capture.dashboard import title_of
+from capture.models import DeadLetter, Event, EventKey, LedgerDay, OutboxBatch, Reading, Sink
+from capture.partitions import start_of
+
+MOST_ROWS = 2000
+
+
+class BoundedPaginator(Paginator[Model]):
+    """Never counts a table of millions: past `MOST_ROWS` there are no pages, but search and filters."""
+
+    @cached_property
+    def count(self) -> int:
+        found = cast("QuerySet[Model]", self.object_list)
+        return len(found.order_by().values_list("pk")[:MOST_ROWS])
+
+
+class LookOnly(admin.ModelAdmin[Model]):
+    """Rows that only the workflow may change."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    ordering: ClassVar[tuple[str, ...]] = ("-id",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class SinkFilter(admin.SimpleListFilter):
+    """The configured sinks, without asking the table which there are."""
+
+    title = "sink"
+    parameter_name = "sink"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
+        return [(name, title_of(name)) for name in settings.SINKS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(sink=self.value()) if self.value() else queryset
+
+
+class EventTypeFilter(admin.SimpleListFilter):
+    """The event vocabulary, likewise."""
+
+    title = "type"
+    parameter_name = "event_type"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
+        tags = [str(kind.__struct_config__.tag) for kind in events.Event.__subclasses__()]
+        return [(tag, tag.replace("_", " ").capitalize()) for tag in tags]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(event_type=self.value()) if self.value() else queryset
+
+
+def pretty(value: object) -> SafeString:
+    return format_html(
+        '<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    )
+
+
+@admin.register(Event)
+class EventAdmin(LookOnly):
+    """The log. There is no date hierarchy: it would count every partition."""
+
+    list_display = (
+        "event_id",
+        "event_type",
+        "subject_id",
+        "session_id",
+        "received_at",
+    )
+    list_filter = (
+        EventTypeFilter,
+        "received_at",
+    )
+    search_fields = ("event_id__exact",)
+    search_help_text = "A whole event id, session id or pseudonym."
+    fields = (
+        "event_id",
+        "event_type",
+        "subject_id",
+        "session_id",
+        "occurred_at",
+        "received_at",
+        "payload_as_json",
+        "schema_version",
+        "xid",
+        "id",
+    )
+    readonly_fields = ("payload_as_json",)
+
+    @admin.display(description="payload")
+    def payload_as_json(self, event: Event) -> SafeString:
+        return pretty(event.payload)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact, and by what has an index: an event id leads to its day by way of `EventKey`."""
+        wanted = search_term.strip()
+        if not wanted:
+            return queryset, False
+        if key := EventKey.objects.filter(event_id=wanted).first():
+            start = start_of(key.day)
+            days = Q(received_at__gte=start, received_at__lt=start + timedelta(days=1))
+            return queryset.filter(days, event_id=wanted), False
+        return queryset.filter(
+            Q(session_id=wanted) | Q(subject_id=as_uuid(wanted), subject_id__isnull=False)
+        ), False
+
+
+def as_uuid(text: str) -> UUID:
+    """The nil UUID, which is nobody's, for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+@admin.register(OutboxBatch)
+class OutboxBatchAdmin(LookOnly):
+    list_display = (
+        "label",
+        "state",
+        "count",
+        "excluded",
+        "attempts",
+        "object_name",
+        "sealed_at",
+        "delivered_at",
+    )
+    list_filter = (
+        SinkFilter,
+        "state",
+    )
+    search_fields = (
+        "object_name__exact",
+        "sequence__exact",
+    )
+    search_help_text = "A whole object name, or a sequence."
+
+    @admin.display(description="batch", ordering="id")
+    def label(self, batch: OutboxBatch) -> str:
+        return batch.label
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(LookOnly):
+    list_display = (
+        "event_id",
+        "sink",
+        "state",
+        "event_type",
+        "reason",
+        "attempts",
+        "created_at",
+    )
+    list_filter = (
+        SinkFilter,
+        "state",
+    )
+    search_fields = ("event_id__exact",)
+    search_help_text = "A whole event id."
+    list_select_related = ("batch",)
+    exclude = ("response",)
+    readonly_fields = ("response_as_json",)
+
+    @admin.display(description="response")
+    def response_as_json(self, letter: DeadLetter) -> SafeString:
+        return pretty(letter.response)
+
+
+@admin.register(Sink)
+class SinkAdmin(LookOnly):
+    """Pausing and resuming is on the *Backend health* page."""
+
+    list_display = (
+        "name",
+        "state",
+        "failures",
+        "available_at",
+        "last_error",
+        "last_error_at",
+    )
+    ordering = ("name",)
+
+
+@admin.register(Reading)
+class ReadingAdmin(LookOnly):
+    list_display = (
+        "sink",
+        "taken_at",
+        "health",
+        "waiting",
+        "lag_seconds",
+        "delivered",
+        "dead",
+    )
+    list_filter = (SinkFilter,)
+
+
+@admin.register(LedgerDay)
+class LedgerDayAdmin(LookOnly):
+    list_display = (
+        "sink",
+        "day",
+        "captured",
+        "delivered",
+        "pending",
+        "dead",
+        "discarded",
+        "difference",
+        "counted_at",
+    )
+    list_filter = (SinkFilter,)
+    ordering = ("-day", "sink")
+
+    @admin.display(description="difference")
+    def difference(self, account: LedgerDay) -> int:
+        return account.difference

@@ -1,0 +1,171 @@
+"""Delivery: claim a batch by lease, call its sink with no transaction open, settle with the lease's token.
+
+Invariants:
+* A worker that dies at any point leaves a batch that another one takes when the lease runs out.
+* A worker that outlives its lease cannot settle: the token is another's by then.
+* A poison row is recorded as a dead letter before the others of its batch are sent again.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from capture import log, retry, seal, sinks
+from capture.models import DeadLetter, OutboxBatch, Sink
+from capture.records import Record
+from capture.sinks.base import Batch, BatchRefused, Misconfigured, RowsRefused, Unavailable
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+BUDGET_SECONDS = 20.0
+STATES = OutboxBatch.State
+
+CLAIM = """
+    UPDATE capture_outboxbatch SET state = 'sending', attempts = attempts + 1, lease_token = %(token)s,
+        leased_until = now() + %(lease_seconds)s * interval '1 second'
+    WHERE id = (
+        SELECT batch.id FROM capture_outboxbatch AS batch
+        JOIN capture_sink AS sink ON sink.name = batch.sink
+        WHERE batch.sink = %(sink)s AND sink.state = 'enabled' AND sink.available_at <= now()
+          AND (batch.state = 'sealed' AND batch.available_at <= now()
+               OR batch.state = 'sending' AND batch.leased_until < now())
+        ORDER BY batch.sequence LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
+    )
+    RETURNING id
+"""
+
+
+def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool = False) -> int:
+    """Seals and delivers what is due for one sink until nothing is, or time is up; returns events delivered."""
+    if not sinks.is_enabled(name):
+        return 0
+    delivered = 0
+    deadline = time.monotonic() + budget_seconds
+    while time.monotonic() < deadline:
+        sealed = seal.due(name, is_final=is_final)
+        batch = claim(name)
+        if batch is None and not sealed:
+            break
+        if batch is not None:
+            delivered += send(batch)
+    return delivered
+
+
+def claim(name: str) -> OutboxBatch | None:
+    """The oldest batch that may be tried now, leased to the caller; none when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"token": uuid4(), "lease_seconds": LEASE.total_seconds(), "sink": name})
+        claimed = cursor.fetchone()
+    return OutboxBatch.objects.get(id=claimed[0]) if claimed else None
+
+
+def send(batch: OutboxBatch) -> int:
+    """Sends a claimed batch and settles it; returns how many of its events were delivered."""
+    is_repeated = batch.attempts > 1
+    try:
+        records = log.read(batch)
+        while records:
+            try:
+                sinks.get(batch.sink).deliver(Batch(batch.label, batch.object_name, records, is_repeated))
+                break
+            except RowsRefused as error:
+                exclude(batch, records, error)
+                records = [record for record in records if record.event_id not in error.refusals]
+                is_repeated = True
+    except Unavailable as error:
+        postpone(batch, error)
+        return 0
+    except BatchRefused as error:
+        block(batch, error)
+        return 0
+    return len(records) if settle(batch) else 0
+
+
+def settle(batch: OutboxBatch) -> bool:
+    """Marks the batch delivered, if it is still the caller's."""
+    settled = _owned(batch).update(
+        state=STATES.DELIVERED, delivered_at=Now(), lease_token=None, leased_until=None
+    )
+    Sink.objects.filter(name=batch.sink, failures__gt=0).update(failures=0, available_at=Now())
+    if not settled:
+        logger.warning("Batch %s was delivered after its lease had run out; another worker has it.", batch)
+    return bool(settled)
+
+
+def postpone(batch: OutboxBatch, error: Unavailable) -> None:
+    """Gives the batch back, and lets the whole sink rest: what is away for one batch is away for all."""
+    said = str(error)
+    with transaction.atomic():
+        _owned(batch).update(
+            state=STATES.SEALED,
+            lease_token=None,
+            leased_until=None,
+            last_error=said,
+            first_error=batch.first_error or said,
+        )
+        sink = Sink.objects.select_for_update(no_key=True).get(name=batch.sink)
+        sink.failures += 1
+        rest = rest_after(error, sink.failures)
+        sink.available_at = datetime.now(UTC) + rest
+        sink.last_error, sink.last_error_at = said, datetime.now(UTC)
+        sink.save(update_fields=["failures", "available_at", "last_error", "last_error_at"])
+    logger.warning(
+        "%s did not take batch %s; next try in %.1f s: %s", batch.sink, batch, rest.total_seconds(), said
+    )
+
+
+def rest_after(error: Unavailable, failures: int) -> timedelta:
+    """How long a sink is left alone; the longest where only a person can change anything."""
+    return retry.CEILING if isinstance(error, Misconfigured) else retry.delay(failures, random.random())  # noqa: S311
+
+
+def block(batch: OutboxBatch, error: BatchRefused) -> None:
+    """Sets the batch aside for a person; the sink goes on with the next one."""
+    said = str(error)
+    _owned(batch).update(
+        state=STATES.BLOCKED,
+        lease_token=None,
+        leased_until=None,
+        last_error=said,
+        first_error=batch.first_error or said,
+    )
+    Sink.objects.filter(name=batch.sink).update(last_error=said, last_error_at=Now())
+    logger.error("Batch %s is blocked and needs a person: %s", batch, said)
+
+
+def exclude(batch: OutboxBatch, records: Sequence[Record], error: RowsRefused) -> None:
+    """Records the refused rows as dead letters, before the rest of the batch is sent.
+
+    Raises:
+        Unavailable: the lease has run out; whoever has the batch now will meet the same rows.
+    """
+    with transaction.atomic():
+        if not _owned(batch).update(excluded=F("excluded") + len(error.refusals)):
+            raise Unavailable("the lease ran out while rows were being refused")
+        types = {record.event_id: record.event_type for record in records}
+        DeadLetter.objects.bulk_create(
+            DeadLetter(
+                batch=batch,
+                sink=batch.sink,
+                day=batch.day,
+                event_id=event_id,
+                event_type=types[event_id],
+                reason=refusal.reason,
+                response=refusal.response,
+            )
+            for event_id, refusal in error.refusals.items()
+        )
+    batch.excluded += len(error.refusals)
+    logger.error("%s refused %s events of batch %s for good.", batch.sink, len(error.refusals), batch)
+
+
+def _owned(batch: OutboxBatch) -> QuerySet[OutboxBatch]:
+    return OutboxBatch.objects.filter(id=batch.id, lease_token=batch.lease_token)

@@ -1,0 +1,114 @@
+"""How each sink is doing, from what the rows say: no page and no probe ever waits for an outside store."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q, Sum
+
+from capture import sinks
+from capture.models import DeadLetter, OutboxBatch, Reading, Sink
+
+LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
+"""Seconds an undelivered event may wait before its sink counts as degraded: twice and more what sealing takes."""
+OTHER_LAG_ALLOWED = 60.0
+FAILURES_ALLOWED = 4
+READING_RETENTION = timedelta(days=7)
+STALE_AFTER = timedelta(minutes=2)
+
+OLDEST_UNSEALED = """
+    SELECT count(*), min(received_at) FROM capture_event
+    WHERE (xid, id) > (%s, %s) AND received_at >= %s
+"""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What one sink is still owed."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+def take_readings(now: datetime | None = None) -> list[Reading]:
+    """Stores how every sink is doing now, and forgets readings past `READING_RETENTION`."""
+    now = now or datetime.now(UTC)
+    readings = [reading(name, now) for name in settings.SINKS]
+    Reading.objects.bulk_create(readings, ignore_conflicts=True)
+    Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
+    return readings
+
+
+def reading(name: str, now: datetime) -> Reading:
+    sink = Sink.objects.filter(name=name).first() or Sink(name=name)
+    owed = backlog(sink)
+    delivered = OutboxBatch.objects.filter(sink=name, state=OutboxBatch.State.DELIVERED)
+    totals = delivered.aggregate(count=Sum("count"), excluded=Sum("excluded"))
+    dead = DeadLetter.objects.filter(sink=name, state=DeadLetter.State.DEAD).count()
+    lag = max(0.0, (now - owed.oldest).total_seconds()) if owed.oldest else 0.0
+    blocked = OutboxBatch.objects.filter(sink=name, state=OutboxBatch.State.BLOCKED).exists()
+    return Reading(
+        sink=name,
+        taken_at=now,
+        health=judged(sink, lag, has_casualties=bool(dead or blocked)),
+        waiting=owed.waiting,
+        lag_seconds=lag,
+        delivered=(totals["count"] or 0) - (totals["excluded"] or 0),
+        dead=dead,
+    )
+
+
+def backlog(sink: Sink) -> Backlog:
+    """Events of the log that the sink has not got: sealed and not delivered, or not sealed yet."""
+    owed = OutboxBatch.objects.filter(~Q(state=OutboxBatch.State.DELIVERED), sink=sink.name)
+    sums = owed.aggregate(count=Sum("count"), excluded=Sum("excluded"))
+    oldest_sealed = owed.order_by("sequence").values_list("oldest_received_at", flat=True).first()
+    since = (
+        sink.cursor_received_at - timedelta(days=1)
+        if sink.cursor_received_at
+        else datetime.min.replace(tzinfo=UTC)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST_UNSEALED, [str(sink.cursor_xid), sink.cursor_id, since])
+        unsealed, oldest_unsealed = cursor.fetchone()
+    waiting = (sums["count"] or 0) - (sums["excluded"] or 0) + unsealed
+    return Backlog(waiting, min(filter(None, (oldest_sealed, oldest_unsealed)), default=None))
+
+
+def judged(sink: Sink, lag_seconds: float, *, has_casualties: bool) -> str:
+    """`disabled`, `healthy`, `degraded` (late, paused, or with rows to look at) or `unhealthy` (takes nothing)."""
+    if not sinks.is_enabled(sink.name):
+        return "disabled"
+    if sink.failures > FAILURES_ALLOWED:
+        return "unhealthy"
+    is_late = lag_seconds > LAG_ALLOWED.get(sink.name, OTHER_LAG_ALLOWED)
+    is_paused = sink.state == Sink.State.PAUSED
+    return "degraded" if sink.failures or is_late or is_paused or has_casualties else "healthy"
+
+
+def latest() -> dict[str, Reading]:
+    """The newest reading of each sink."""
+    newest = Reading.objects.order_by("sink", "-taken_at").distinct("sink")
+    return {found.sink: found for found in newest}
+
+
+def summary(now: datetime | None = None) -> dict[str, object]:
+    """The document of `GET /health`, while the database answers."""
+    now = now or datetime.now(UTC)
+    readings = latest()
+    capture = {name: readings[name].health if name in readings else _unread(name) for name in settings.SINKS}
+    newest = max((found.taken_at for found in readings.values()), default=None)
+    is_stale = newest is None or now - newest > STALE_AFTER
+    well = all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale
+    return {
+        "status": "healthy" if well else "degraded",
+        "data_capture": capture,
+        "database": "healthy",
+        "worker": "stale" if is_stale else "healthy",
+        "read_at": newest.isoformat() if newest else None,
+    }
+
+
+def _unread(name: str) -> str:
+    return "degraded" if sinks.is_enabled(name) else "disabled"

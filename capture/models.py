@@ -1,0 +1,222 @@
+"""The rows of capture: the log, and what is owed to each sink.
+
+The log is append-only and knows nobody but a pseudonym: no foreign keys, for events outlive users and products.
+Positions in the log are pairs `(xid, id)`: the transaction that wrote the event, then the event. A sequence
+alone would order events by when they asked for a number, not by when they became visible, and lose some.
+"""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class XidField(models.BigIntegerField[int, int]):
+    """Postgres' `xid8`: a 64-bit transaction id, read as an int."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: str | int | None, *_: Any) -> int | None:
+        return None if value is None else int(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return (
+            None if value is None else str(value)
+        )  # there is no cast from bigint to xid8, but one from text
+
+
+class Event(models.Model):
+    """One immutable fact, in a table partitioned by UTC day of `received_at`.
+
+    The table's real primary key is `(id, received_at)`, for a unique constraint must contain the partition key;
+    idempotency hangs on `EventKey`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    xid = XidField()
+    event_id = models.CharField(max_length=64)
+    event_type = models.CharField(max_length=32)
+    subject_id = models.UUIDField(null=True)
+    session_id = models.CharField(max_length=128, null=True)  # noqa: DJ001 (null is BigQuery's null)
+    occurred_at = models.DateTimeField(help_text="When it happened, by the client's corrected clock.")
+    received_at = models.DateTimeField(
+        help_text="When it arrived, by the server's clock; picks the partition."
+    )
+    payload = models.JSONField()
+    schema_version = models.SmallIntegerField()
+
+    class Meta:
+        verbose_name = "event"
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.event_id}"
+
+
+class EventKey(models.Model):
+    """Which event ids are taken, and by which body: exact idempotency, across midnight too."""
+
+    event_id = models.CharField(max_length=64, primary_key=True)
+    digest = models.BinaryField(max_length=16)
+    day = models.DateField(help_text="UTC day it was received, for pruning.")
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class Sink(models.Model):
+    """One place the outbox goes, and how far the log has been sealed for it."""
+
+    class State(models.TextChoices):
+        ENABLED = "enabled", "Enabled"
+        PAUSED = "paused", "Paused"
+
+    name = models.CharField(max_length=32, primary_key=True)
+    state = models.CharField(max_length=8, choices=State, default=State.ENABLED)
+    cursor_xid = XidField(default=0)
+    cursor_id = models.BigIntegerField(default=0)
+    cursor_received_at = models.DateTimeField(
+        null=True, help_text="When the last sealed event was received: lets Postgres skip older partitions."
+    )
+    next_sequence = models.BigIntegerField(default=1)
+    available_at = models.DateTimeField(db_default=Now(), help_text="No delivery before: the sink was away.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failed deliveries in a row.")
+    last_error = models.TextField(blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutboxBatch(models.Model):
+    """Events owed to one sink, fixed before anything is sent, so that every retry is the same batch again."""
+
+    class State(models.TextChoices):
+        SEALED = "sealed", "Sealed"
+        SENDING = "sending", "Sending"
+        DELIVERED = "delivered", "Delivered"
+        BLOCKED = "blocked", "Blocked"
+
+        @property
+        def is_terminal(self) -> bool:
+            return self is OutboxBatch.State.DELIVERED
+
+    sink = models.CharField(max_length=32)
+    sequence = models.BigIntegerField()
+    day = models.DateField(help_text="UTC day its events were received; a batch never spans two.")
+    first_xid = XidField()
+    first_id = models.BigIntegerField()
+    last_xid = XidField()
+    last_id = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+    excluded = models.PositiveIntegerField(default=0, help_text="Events that left it as dead letters.")
+    checksum = models.CharField(max_length=32, help_text="MD5 over the event ids in order.")
+    object_name = models.CharField(max_length=128)
+    oldest_received_at = models.DateTimeField()
+    sealed_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.SEALED)
+    attempts = models.PositiveIntegerField(default=0)
+    available_at = models.DateTimeField(db_default=Now(), help_text="Not to be tried before.")
+    leased_until = models.DateTimeField(null=True, help_text="Until then it belongs to who holds the token.")
+    lease_token = models.UUIDField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    first_error = models.TextField(blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "outbox batches"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["sink", "sequence"], name="one_batch_per_sequence")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["sink", "sequence"],
+                condition=~models.Q(state="delivered"),
+                name="capture_batch_owed",
+            ),
+            models.Index(fields=["day", "sink"], name="capture_batch_day"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """The batch's name outside: in object metadata, BigQuery rows and Redis guards."""
+        return f"{self.sink}-{self.sequence}"
+
+
+class DeadLetter(models.Model):
+    """One event that left its batch for one sink, because that sink refused it for good."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        DEAD = "dead", "Dead"
+        REPLAYED = "replayed", "Replayed"
+        DISCARDED = "discarded", "Discarded"
+
+    batch = models.ForeignKey(OutboxBatch, on_delete=models.PROTECT, related_name="dead_letters")
+    sink = models.CharField(max_length=32)
+    day = models.DateField(help_text="UTC day the event was received.")
+    event_id = models.CharField(max_length=64)
+    event_type = models.CharField(max_length=32)
+    reason = models.TextField(help_text="In the sink's own words.")
+    response = models.JSONField(default=dict, help_text="What the sink answered.")
+    attempts = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=State, default=State.DEAD)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["batch", "event_id"], name="one_dead_letter_per_event_and_batch")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["sink", "state", "created_at"], name="capture_dead_by_state")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sink} {self.event_id}"
+
+
+class Reading(models.Model):
+    """What a sink looked like at one moment, stored by a task so that no page has to probe."""
+
+    sink = models.CharField(max_length=32)
+    taken_at = models.DateTimeField()
+    health = models.CharField(max_length=10)
+    waiting = models.BigIntegerField(help_text="Events of the log not delivered yet.")
+    lag_seconds = models.FloatField(help_text="Age of the oldest undelivered event; 0 when there is none.")
+    delivered = models.BigIntegerField(help_text="Events delivered so far.")
+    dead = models.BigIntegerField(help_text="Dead letters that nobody has dealt with.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["sink", "taken_at"], name="one_reading_per_moment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sink} at {self.taken_at}"
+
+
+class LedgerDay(models.Model):
+    """The account of one sink and day: captured = delivered + pending + dead + discarded, or something is lost."""
+
+    sink = models.CharField(max_length=32)
+    day = models.DateField()
+    captured = models.BigIntegerField()
+    delivered = models.BigIntegerField()
+    pending = models.BigIntegerField()
+    dead = models.BigIntegerField()
+    discarded = models.BigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["sink", "day"], name="one_account_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.sink} on {self.day}"
+
+    @property
+    def difference(self) -> int:
+        """Events the account cannot explain; 0 in a shop that loses nothing."""
+        return self.captured - self.delivered - self.pending - self.dead - self.discarded

@@ -1,0 +1,56 @@
+"""One event as the sinks see it, and the document each store holds of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from capture import schema
+
+encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row of the log. `user_id` is the pseudonym; `payload` holds the fields of the event's own type."""
+
+    event_id: str
+    event_type: str
+    received_at: datetime
+    occurred_at: datetime
+    user_id: str | None
+    session_id: str | None
+    payload: dict[str, Any]
+    schema_version: int
+
+    def document(self, batch: str) -> dict[str, Any]:
+        """The event under the names of `capture.schema`, as both JSONL and BigQuery hold it.
+
+        A repeated column is an empty list when the event has none: BigQuery knows no null there.
+        """
+        document = {
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "timestamp": rfc3339(self.received_at),
+            "occurred_at": rfc3339(self.occurred_at),
+            "user_id": self.user_id,
+            "session_id": self.session_id,
+            "channel": self.payload.get("channel"),
+            "metadata": self.payload.get("metadata"),
+            "schema_version": self.schema_version,
+            "batch": batch,
+        }
+        for column in schema.own_columns(self.event_type):
+            value = self.payload.get(column.name)
+            document[column.name] = [] if value is None and column.mode == "REPEATED" else value
+        return document
+
+
+def rfc3339(moment: datetime) -> str:
+    """The moment in UTC with microseconds, the precision that Postgres and BigQuery keep."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def json_line(document: dict[str, Any]) -> bytes:
+    return encoder.encode(document) + b"\n"

@@ -1,0 +1,49 @@
+"""The shapes of capture's answers."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    """One reason to refuse an event; the pointer leads into that event."""
+
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    """One event that was refused, by its place in the request."""
+
+    index = serializers.IntegerField()
+    event_id = serializers.CharField(allow_null=True)
+    errors = FaultSerializer(source="faults", many=True)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What became of a request's events; the accepted ones are committed."""
+
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    rejected = RejectionSerializer(many=True)
+    suppressed = serializers.IntegerField()
+
+
+class ProbeSerializer(serializers.Serializer[Any]):
+    status = serializers.CharField()
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """How the system is doing; a sink is disabled, healthy, degraded or unhealthy."""
+
+    status = serializers.ChoiceField(["healthy", "degraded", "unhealthy"])
+    data_capture = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text=f"For each of {', '.join(settings.SINKS)}."
+    )
+    database = serializers.CharField()
+    worker = serializers.CharField(
+        required=False, help_text="stale when no reading was taken for two minutes"
+    )
+    read_at = serializers.DateTimeField(required=False, allow_null=True)

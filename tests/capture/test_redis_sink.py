@@ -1,0 +1,117 @@
+"""What Redis holds after some events: the structures of the contract."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from capture.records import Record
+from capture.sinks.redis import NEWEST_SEARCHES
+from leafloaf.stack.throwaway import ThrowawayStack
+from tests.capture import stores
+from tests.capture.test_sink_contract import batch, records
+
+NOW = datetime(2026, 6, 28, 10, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(stack: ThrowawayStack) -> Iterator[stores.RedisStore]:
+    if "REDIS_URL" not in stack.environment:
+        pytest.skip("there is no Redis server for this machine")
+    opened = stores.opened("redis", stack)
+    assert isinstance(opened, stores.RedisStore)
+    yield opened
+    opened.clean()
+
+
+def event(event_type: str, payload: dict[str, Any], **changes: Any) -> Record:
+    (template,) = records(1)
+    given: dict[str, Any] = {
+        "event_type": event_type,
+        "payload": payload,
+        "user_id": "u-1",
+        "occurred_at": NOW,
+        "received_at": NOW,
+    }
+    return replace(template, **(given | changes))
+
+
+def searched(query: str, search_id: str, **changes: Any) -> Record:
+    payload = {
+        "query": query,
+        "search_id": search_id,
+        "intent": "product_search",
+        "suppliers": ["Ferme du Nord"],
+    }
+    return event("search", payload, **changes)
+
+
+def test_a_search_is_found_in_every_structure(store: stores.RedisStore) -> None:
+    store.sink.deliver(batch([searched("organic milk", "s-1")]))
+    p, client = store.prefix, store.client
+    assert client.hget(f"{p}search:s-1", "query") == "organic milk"
+    assert client.zrange(f"{p}user:u-1:searches", 0, -1) == ["s-1"]
+    assert client.zrange(f"{p}searches:daily:2026-06-28", 0, -1) == ["s-1"]
+    assert client.hgetall(f"{p}intent:stats:2026-06-28") == {"product_search": "1"}
+    assert client.zscore(f"{p}supplier:Ferme%20du%20Nord:queries:2026-06-28", "organic milk") == 1
+    assert client.hgetall(f"{p}user:u-1:profile") == {
+        "events": "1",
+        "searches": "1",
+        "last_event_at": "2026-06-28T10:30:00.000000Z",
+        "last_query": "organic milk",
+    }
+
+
+def test_clicks_adds_and_purchases_make_a_product_popular(store: stores.RedisStore) -> None:
+    line = {"product_id": "milk", "quantity": 2, "price": 5}
+    store.sink.deliver(
+        batch(
+            [
+                event(
+                    "interaction", {"interaction_type": "product_click", "product_id": "milk"}, event_id="1"
+                ),
+                event(
+                    "interaction", {"interaction_type": "product_view", "product_id": "milk"}, event_id="2"
+                ),
+                event("cart", {"action": "add", "product_id": "milk", "quantity": 1}, event_id="3"),
+                event("cart", {"action": "remove", "product_id": "milk", "quantity": 1}, event_id="4"),
+                event("order", {"order_id": "o", "items": [line], "total_value": 10}, event_id="5"),
+            ]
+        )
+    )
+    assert store.client.zscore(f"{store.prefix}products:popular:2026-06-28", "milk") == 3
+
+
+def test_the_newest_searches_stay_and_the_oldest_go(store: stores.RedisStore) -> None:
+    many = [
+        searched("milk", f"s-{number}", event_id=str(number), occurred_at=NOW + timedelta(seconds=number))
+        for number in range(NEWEST_SEARCHES + 5)
+    ]
+    store.sink.deliver(batch(many))
+    key = f"{store.prefix}user:u-1:searches"
+    assert store.client.zcard(key) == NEWEST_SEARCHES
+    assert store.client.zrange(key, 0, 0) == ["s-5"]
+
+
+def test_an_older_batch_that_comes_late_turns_no_clock_back(store: stores.RedisStore) -> None:
+    store.sink.deliver(batch([searched("bread", "new")]))
+    store.sink.deliver(batch([searched("milk", "old", occurred_at=NOW - timedelta(days=1))]))
+    assert (
+        store.client.hget(f"{store.prefix}user:u-1:profile", "last_event_at") == "2026-06-28T10:30:00.000000Z"
+    )
+
+
+def test_every_key_is_ours_and_expires(store: stores.RedisStore) -> None:
+    before = set(store.client.scan_iter("*"))
+    store.sink.deliver(batch(records(50)))
+    new = set(store.client.scan_iter("*")) - before
+    assert new
+    assert all(key.startswith(store.prefix) for key in new)
+    assert all(store.client.ttl(key) > 0 for key in new)
+
+
+def test_an_anonymous_event_makes_no_profile(store: stores.RedisStore) -> None:
+    store.sink.deliver(batch([searched("milk", "s-1", user_id=None)]))
+    assert not list(store.client.scan_iter(f"{store.prefix}user:*"))

@@ -1,0 +1,59 @@
+"""Fixtures that more than one folder uses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from capture import partitions, sinks
+from capture.sinks.memory import MemorySink
+from leafloaf.access import keys
+from leafloaf.access.models import ApiClient
+from tests.calls import Api
+
+
+@pytest.fixture(autouse=True)
+def forgotten_keys() -> Iterator[None]:
+    """No test sees the keys of the one before."""
+    yield
+    keys.forget()
+
+
+@pytest.fixture
+def secret(db: None) -> Api:
+    """A caller with a secret key and every scope."""
+    return Api(keys.create("Back end", ApiClient.Kind.SECRET), Client())
+
+
+@pytest.fixture
+def publishable(db: None) -> Api:
+    """A caller with a publishable key."""
+    return Api(keys.create("Front end", ApiClient.Kind.PUBLISHABLE), Client())
+
+
+@pytest.fixture
+def log(transactional_db: None) -> None:
+    """An empty log whose transactions really commit: sealing sees nothing of an open one."""
+    partitions.ensure()
+
+
+@pytest.fixture
+def memory(log: None, settings: Settings) -> MemorySink:
+    """The only sink: it seals whatever is there, and keeps it in a list."""
+    settings.SINKS = {"memory": memory_configuration()}
+    sink = sinks.get("memory")
+    assert isinstance(sink, MemorySink)
+    sink.batches.clear()
+    return sink
+
+
+def memory_configuration(**changes: Any) -> dict[str, Any]:
+    return {
+        "BACKEND": "capture.sinks.memory.MemorySink",
+        "ENABLED": True,
+        "BATCH_SIZE": 500,
+        "MAX_AGE_SECONDS": 0,
+        "OPTIONS": {},
+    } | changes

@@ -1,0 +1,35 @@
+"""How tests talk to a stand-in behind its API: faults, clock, requests."""
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Standin:
+    """The control side of one stand-in."""
+
+    address: str
+
+    def fail(
+        self, times: int = 1, after: int = 0, match: dict[str, str] | None = None, **action: Any
+    ) -> None:
+        """Disturbs the next matching requests; see leafloaf/stack/standin.py for the actions."""
+        self._call("POST", "faults", {"times": times, "after": after, "match": match or {}, "action": action})
+
+    def mend(self) -> None:
+        self._call("DELETE", "faults")
+
+    def advance(self, seconds: float) -> None:
+        self._call("POST", "clock", {"advance_seconds": seconds})
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 (our own server)
+            f"{self.address}/_standin/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.loads(answer.read() or b"null")
