@@ -1,0 +1,65 @@
+"""What shoppers call."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from leafloaf.access.identity import named_user
+from leafloaf.access.permissions import HasScope
+from leafloaf.catalog import products
+from leafloaf.catalog.search import Filters, Sort
+from leafloaf.storefront import search
+from leafloaf.storefront.serializers import (
+    ProductSerializer,
+    SearchAnswerSerializer,
+    SearchRequestSerializer,
+)
+
+
+def as_given(body: Any) -> dict[str, Any]:
+    """The filters in the caller's own words, for the event."""
+    return dict(body.get("filters") or {})
+
+
+class SearchView(APIView):
+    """Products for a query, best first."""
+
+    permission_classes = (HasScope,)
+    required_scope = "search"
+
+    @extend_schema(request=SearchRequestSerializer, responses=SearchAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        asked = SearchRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        answer = search.run(
+            search.Request(
+                query=given["query"],
+                user_id=named_user(request, given.get("user_id")),
+                session_id=given.get("session_id"),
+                filters=Filters(**given.get("filters", {})),
+                filters_given=as_given(request.data),
+                sort=Sort(given["sort"]),
+                limit=given["limit"],
+                offset=given["offset"],
+            )
+        )
+        return Response(SearchAnswerSerializer(answer).data)
+
+
+class ProductView(APIView):
+    """One product by its SKU."""
+
+    permission_classes = (HasScope,)
+    required_scope = "search"
+
+    @extend_schema(responses=ProductSerializer)
+    def get(self, request: Request, sku: str) -> Response:
+        product = products.get(sku)
+        if product is None:
+            raise NotFound("There is no product with this SKU.")
+        return Response(ProductSerializer(product).data)

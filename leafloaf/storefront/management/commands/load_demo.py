@@ -1,0 +1,36 @@
+"""`manage.py load_demo`: the demo shop: its catalogue, its API keys, its staff login. DEBUG only; safe to run again."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from leafloaf.access import keys
+from leafloaf.access.models import ApiClient
+from leafloaf.catalog.models import Product
+
+CATALOGUE = settings.BASE_DIR / "leafloaf" / "catalog" / "demo" / "catalogue.csv"
+STAFF_NAME = "staff"
+STAFF_PASSWORD = "leafloaf-demo"  # noqa: S105 (public on purpose; DEBUG only)
+
+
+class Command(BaseCommand):
+    help = "Loads the demo shop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The demo shop has public keys and a public password; it needs DEBUG=true.")
+        if not Product.objects.exists():
+            call_command("load_catalogue", str(CATALOGUE), stdout=self.stdout, stderr=self.stderr)
+        for kind, key in keys.DEMO_KEYS.items():
+            self._add_key(f"Demo {kind} key", kind, key)
+        if not User.objects.filter(username=STAFF_NAME).exists():
+            User.objects.create_superuser(STAFF_NAME, password=STAFF_PASSWORD)
+            self.stdout.write(f"staff login {STAFF_NAME} / {STAFF_PASSWORD} made")
+
+    def _add_key(self, name: str, kind: str, key: str) -> None:
+        if not ApiClient.objects.filter(key_hash=keys.digest(key)).exists():
+            keys.create(name, kind, key=key)
+            self.stdout.write(f"{key} made")

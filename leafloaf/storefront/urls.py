@@ -1,0 +1,8 @@
+from django.urls import path
+
+from leafloaf.storefront import api
+
+urlpatterns = [
+    path("api/v1/search", api.SearchView.as_view(), name="search"),
+    path("api/v1/products/<str:sku>", api.ProductView.as_view(), name="product"),
+]
