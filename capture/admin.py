@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from capture import events
-from capture.dashboard import title_of
+from capture.cards import title_of
 from capture.models import DeadLetter, Event, EventKey, LedgerDay, OutboxBatch, Reading, Sink
 from capture.partitions import start_of
 
@@ -88,17 +88,8 @@ def pretty(value: object) -> SafeString:
 class EventAdmin(LookOnly):
     """The log. There is no date hierarchy: it would count every partition."""
 
-    list_display = (
-        "event_id",
-        "event_type",
-        "subject_id",
-        "session_id",
-        "received_at",
-    )
-    list_filter = (
-        EventTypeFilter,
-        "received_at",
-    )
+    list_display = ("event_id", "event_type", "subject_id", "session_id", "received_at")
+    list_filter = (EventTypeFilter, "received_at")
     search_fields = ("event_id__exact",)
     search_help_text = "A whole event id, session id or pseudonym."
     fields = (
@@ -155,14 +146,8 @@ class OutboxBatchAdmin(LookOnly):
         "sealed_at",
         "delivered_at",
     )
-    list_filter = (
-        SinkFilter,
-        "state",
-    )
-    search_fields = (
-        "object_name__exact",
-        "sequence__exact",
-    )
+    list_filter = (SinkFilter, "state")
+    search_fields = ("object_name__exact", "sequence__exact")
     search_help_text = "A whole object name, or a sequence."
 
     @admin.display(description="batch", ordering="id")
@@ -172,19 +157,8 @@ class OutboxBatchAdmin(LookOnly):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(LookOnly):
-    list_display = (
-        "event_id",
-        "sink",
-        "state",
-        "event_type",
-        "reason",
-        "attempts",
-        "created_at",
-    )
-    list_filter = (
-        SinkFilter,
-        "state",
-    )
+    list_display = ("event_id", "sink", "state", "event_type", "reason", "attempts", "created_at")
+    list_filter = (SinkFilter, "state")
     search_fields = ("event_id__exact",)
     search_help_text = "A whole event id."
     list_select_related = ("batch",)
@@ -200,28 +174,13 @@ class DeadLetterAdmin(LookOnly):
 class SinkAdmin(LookOnly):
     """Pausing and resuming is on the *Backend health* page."""
 
-    list_display = (
-        "name",
-        "state",
-        "failures",
-        "available_at",
-        "last_error",
-        "last_error_at",
-    )
+    list_display = ("name", "state", "failures", "available_at", "last_error", "last_error_at")
     ordering = ("name",)
 
 
 @admin.register(Reading)
 class ReadingAdmin(LookOnly):
-    list_display = (
-        "sink",
-        "taken_at",
-        "health",
-        "waiting",
-        "lag_seconds",
-        "delivered",
-        "dead",
-    )
+    list_display = ("sink", "taken_at", "health", "waiting", "lag_seconds", "delivered", "dead")
     list_filter = (SinkFilter,)
 
 

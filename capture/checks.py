@@ -1,5 +1,6 @@
 """SINKS checks itself."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -9,25 +10,44 @@ from django.utils.module_loading import import_string
 from capture.sinks.base import BaseSink
 
 KEYS = {"BACKEND", "ENABLED", "BATCH_SIZE", "MAX_AGE_SECONDS", "OPTIONS"}
+HINT = "See capture/sinks/base.py and the SINKS of leafloaf/settings.py."
 
 
 @checks.register
-def sinks_are_usable(**_: Any) -> list[checks.CheckMessage]:
-    """Every sink names a sink class and says all it has to."""
+def sinks_are_complete(**_: Any) -> list[checks.CheckMessage]:
+    """Every sink says all it has to and names a module that exists; Google's clients are slow to import."""
     return [
-        checks.Error(f"SINKS[{name!r}] {complaint}.", hint="See capture/sinks/base.py.", id="capture.E001")
+        checks.Error(f"SINKS[{name!r}] {complaint}.", hint=HINT, id="capture.E001")
         for name, configured in settings.SINKS.items()
-        if (complaint := _complaint(configured))
+        if (complaint := _incomplete(configured))
     ]
 
 
-def _complaint(configured: dict[str, Any]) -> str | None:
+@checks.register(deploy=True)
+def sinks_are_sinks(**_: Any) -> list[checks.CheckMessage]:
+    """Every enabled sink can be imported and is one."""
+    return [
+        checks.Error(f"SINKS[{name!r}] {complaint}.", hint=HINT, id="capture.E002")
+        for name, configured in settings.SINKS.items()
+        if configured.get("ENABLED") and (complaint := _no_sink(str(configured.get("BACKEND"))))
+    ]
+
+
+def _incomplete(configured: dict[str, Any]) -> str | None:
     if missing := KEYS - set(configured):
         return f"lacks {', '.join(sorted(missing))}"
+    module, _, _ = str(configured["BACKEND"]).rpartition(".")
     try:
-        backend = import_string(configured["BACKEND"])
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    return None if found else f"names {configured['BACKEND']}, which does not exist"
+
+
+def _no_sink(path: str) -> str | None:
+    try:
+        backend = import_string(path)
     except ImportError as error:
         return f"cannot be imported: {error}"
-    if not (isinstance(backend, type) and issubclass(backend, BaseSink)):
-        return f"names {configured['BACKEND']}, which is no sink"
-    return None
+    is_sink = isinstance(backend, type) and issubclass(backend, BaseSink)
+    return None if is_sink else f"names {path}, which is no sink"

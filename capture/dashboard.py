@@ -3,7 +3,6 @@
 Nothing here asks a sink anything. Every query is bounded: by the number of sinks, or by a limit.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +13,10 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
-from django.utils.functional import cached_property
 
-from capture import control, health, history, sinks
-from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, Sink
+from capture import cards, control, health, history, sinks
+from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading
 
-TITLES = {"redis": "Redis", "cloud_storage": "Cloud Storage", "bigquery": "BigQuery", "memory": "Memory"}
 CHANGE_PERMISSION = "capture.change_sink"
 LEDGER_DAYS = 7
 LATEST_BATCHES = 20
@@ -39,70 +36,6 @@ REASONS = """
 """
 
 
-def title_of(name: str) -> str:
-    return TITLES.get(name) or name.replace("_", " ").capitalize()
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a chart."""
-
-    label: str
-    points: history.Moments
-
-
-@dataclass(frozen=True)
-class Card:
-    """One sink as the page shows it."""
-
-    sink: Sink
-    reading: Reading | None
-    past: history.History | None
-    is_stale: bool
-    blocked: int
-    now: datetime
-
-    @property
-    def name(self) -> str:
-        return self.sink.name
-
-    @property
-    def title(self) -> str:
-        return title_of(self.name)
-
-    @property
-    def is_enabled(self) -> bool:
-        return sinks.is_enabled(self.name)
-
-    @property
-    def state(self) -> str:
-        """The health word, or `unknown` when the last reading says nothing about now."""
-        if not self.is_enabled:
-            return "disabled"
-        return self.reading.health if self.reading and not self.is_stale else "unknown"
-
-    @property
-    def is_paused(self) -> bool:
-        return self.sink.state == Sink.State.PAUSED
-
-    @property
-    def next_try_at(self) -> datetime | None:
-        """Set while the sink rests after a failure."""
-        return self.sink.available_at if self.sink.failures and self.sink.available_at > self.now else None
-
-    @property
-    def lag_allowed(self) -> float:
-        return health.LAG_ALLOWED.get(self.name, health.OTHER_LAG_ALLOWED)
-
-    @cached_property
-    def lag(self) -> list[Line]:
-        return [Line("lag", self.past.lag)] if self.past else []
-
-    @cached_property
-    def throughput(self) -> list[Line]:
-        return [Line("events a minute", self.past.throughput)] if self.past else []
-
-
 @dataclass(frozen=True)
 class Reason:
     """Dead letters that were refused in the same words."""
@@ -116,7 +49,7 @@ class Reason:
 
     @property
     def title(self) -> str:
-        return title_of(self.sink)
+        return cards.title_of(self.sink)
 
 
 @dataclass(frozen=True)
@@ -128,7 +61,7 @@ class Sent:
 
     @property
     def title(self) -> str:
-        return title_of(self.batch.sink)
+        return cards.title_of(self.batch.sink)
 
     @property
     def seconds(self) -> float:
@@ -166,9 +99,9 @@ class BackendHealth:
             "now": now,
             "ranges": history.RANGES,
             "range": chosen,
-            "read_at": (read_at := last_read(readings.values())),
-            "is_stale": is_stale(read_at, now),
-            "cards": cards(readings, history.of_sinks(chosen, now), now),
+            "read_at": (read_at := cards.last_read(readings.values())),
+            "is_stale": cards.is_stale(read_at, now),
+            "cards": cards.of_sinks(readings, history.of_sinks(chosen, now), now),
             "has_events": Event.objects.exists(),
             "accounts": accounts(now),
             "only": only if only in settings.SINKS else "",
@@ -184,7 +117,7 @@ class BackendHealth:
         }
         if not any(map(sinks.is_enabled, settings.SINKS)):
             return Headline("disabled", "Every sink is switched off")
-        if is_stale(last_read(readings.values()), datetime.now(UTC)):
+        if cards.is_stale(cards.last_read(readings.values()), datetime.now(UTC)):
             return Headline("unknown", "No recent reading: the worker or the scheduler is not running")
         return _headline(readings)
 
@@ -207,12 +140,12 @@ class BackendHealth:
         LogEntry.objects.log_actions(
             request.user.pk or 0, [sink], CHANGE, change_message=f"{done.capitalize()}.", single_object=True
         )
-        return f"{title_of(sink.name)} is {done}."
+        return f"{cards.title_of(sink.name)} is {done}."
 
 
 def _headline(readings: dict[str, Reading]) -> Headline:
     for state in ("unhealthy", "degraded"):
-        if ill := [title_of(name) for name, reading in readings.items() if reading.health == state]:
+        if ill := [cards.title_of(name) for name, reading in readings.items() if reading.health == state]:
             waiting = sum(reading.waiting for reading in readings.values())
             verb = "is" if len(ill) == 1 else "are"
             return Headline(state, f"{', '.join(ill)} {verb} {state}; {waiting:,} events waiting")
@@ -226,42 +159,6 @@ def chosen_range(request: HttpRequest) -> history.Range:
     return next((offered for offered in history.RANGES if offered.key == wanted), history.RANGES[0])
 
 
-def last_read(readings: Iterable[Reading]) -> datetime | None:
-    return max((reading.taken_at for reading in readings), default=None)
-
-
-def is_stale(read_at: datetime | None, now: datetime) -> bool:
-    return read_at is None or now - read_at > health.STALE_AFTER
-
-
-def cards(readings: dict[str, Reading], past: dict[str, history.History], now: datetime) -> list[Card]:
-    """One a configured sink, those that are switched off last."""
-    rows = {sink.name: sink for sink in Sink.objects.filter(name__in=settings.SINKS)}
-    blocked = blocked_batches()
-    found = [
-        Card(
-            sink=rows.get(name) or Sink(name=name, available_at=now),
-            reading=readings.get(name),
-            past=past.get(name),
-            is_stale=is_stale(last_read([readings[name]] if name in readings else []), now),
-            blocked=blocked.get(name, 0),
-            now=now,
-        )
-        for name in settings.SINKS
-    ]
-    return sorted(found, key=lambda card: not card.is_enabled)
-
-
-def blocked_batches() -> dict[str, int]:
-    """By the index of what is owed, which knows no delivered batch; a hundred at most are counted."""
-    owed = OutboxBatch.objects.exclude(state=OutboxBatch.State.DELIVERED)
-    names = owed.filter(state=OutboxBatch.State.BLOCKED).values_list("sink", flat=True)[:100]
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
-
-
 def accounts(now: datetime) -> list[tuple[str, list[LedgerDay]]]:
     """The ledger's last days by sink, the newest first."""
     since = now.date() - timedelta(days=LEDGER_DAYS - 1)
@@ -269,7 +166,7 @@ def accounts(now: datetime) -> list[tuple[str, list[LedgerDay]]]:
     by_sink: dict[str, list[LedgerDay]] = {}
     for day in days:
         by_sink.setdefault(day.sink, []).append(day)
-    return [(title_of(name), by_sink[name]) for name in settings.SINKS if name in by_sink]
+    return [(cards.title_of(name), by_sink[name]) for name in settings.SINKS if name in by_sink]
 
 
 def latest_batches(name: str) -> QuerySet[OutboxBatch]:

@@ -86,18 +86,22 @@ def send(batch: OutboxBatch) -> int:
     except BatchRefused as error:
         block(batch, error)
         return 0
-    return len(records) if settle(batch) else 0
+    return settle(batch, len(records))
 
 
-def settle(batch: OutboxBatch) -> bool:
-    """Marks the batch delivered, if it is still the caller's."""
+@transaction.atomic
+def settle(batch: OutboxBatch, delivered: int) -> int:
+    """Marks the batch delivered, if it is still the caller's; returns the events that counts for."""
     settled = _owned(batch).update(
         state=STATES.DELIVERED, delivered_at=Now(), lease_token=None, leased_until=None
     )
-    Sink.objects.filter(name=batch.sink, failures__gt=0).update(failures=0, available_at=Now())
     if not settled:
         logger.warning("Batch %s was delivered after its lease had run out; another worker has it.", batch)
-    return bool(settled)
+        return 0
+    Sink.objects.filter(name=batch.sink).update(
+        delivered=F("delivered") + delivered, failures=0, available_at=Now()
+    )
+    return delivered
 
 
 def postpone(batch: OutboxBatch, error: Unavailable) -> None:

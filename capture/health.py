@@ -42,9 +42,7 @@ def take_readings(now: datetime | None = None) -> list[Reading]:
 
 def reading(name: str, now: datetime) -> Reading:
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
-    owed = backlog(sink)
-    delivered = OutboxBatch.objects.filter(sink=name, state=OutboxBatch.State.DELIVERED)
-    totals = delivered.aggregate(count=Sum("count"), excluded=Sum("excluded"))
+    owed = backlog(sink) if sinks.is_enabled(name) else Backlog(0, None)
     dead = DeadLetter.objects.filter(sink=name, state=DeadLetter.State.DEAD).count()
     lag = max(0.0, (now - owed.oldest).total_seconds()) if owed.oldest else 0.0
     blocked = OutboxBatch.objects.filter(sink=name, state=OutboxBatch.State.BLOCKED).exists()
@@ -54,7 +52,7 @@ def reading(name: str, now: datetime) -> Reading:
         health=judged(sink, lag, has_casualties=bool(dead or blocked)),
         waiting=owed.waiting,
         lag_seconds=lag,
-        delivered=(totals["count"] or 0) - (totals["excluded"] or 0),
+        delivered=sink.delivered,
         dead=dead,
     )
 

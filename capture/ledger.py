@@ -5,13 +5,14 @@ dead letters. An event that sealing passed over is on the left and nowhere on th
 snapshot, so the account closes while writers and workers run.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from capture.models import LedgerDay, Sink
 from capture.partitions import start_of
@@ -27,16 +28,21 @@ UNSEALED = """
     FROM capture_event WHERE received_at >= %s AND (xid, id) > (%s, %s) GROUP BY 1
 """
 BATCHES = """
-    SELECT day, state = 'delivered', sum(count - excluded) FROM capture_outboxbatch
-    WHERE sink = %s AND day >= %s GROUP BY 1, 2
+    SELECT day, CASE state WHEN 'delivered' THEN 'delivered' ELSE 'pending' END, sum(count - excluded)
+    FROM capture_outboxbatch WHERE sink = %s AND day = ANY(%s) GROUP BY 1, 2
 """
 LETTERS = """
-    SELECT day, state, count(*) FROM capture_deadletter WHERE sink = %s AND day >= %s GROUP BY 1, 2
+    SELECT day, CASE state WHEN 'replayed' THEN 'delivered' ELSE state END, count(*)
+    FROM capture_deadletter WHERE sink = %s AND day = ANY(%s) GROUP BY 1, 2
 """
 
 
 def close(since: date | None = None) -> list[LedgerDay]:
-    """Counts and stores the accounts of the days from `since` on (default: yesterday and today, UTC)."""
+    """Counts and stores the accounts of the days from `since` on (default: yesterday and today, UTC).
+
+    Older days whose account was still open, or had something pending, are brought up to date too; what was captured
+    on those does not change any more and is not counted again.
+    """
     since = since or datetime.now(UTC).date() - timedelta(days=RECENT_DAYS - 1)
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
@@ -57,36 +63,31 @@ def open_accounts(accounts: Iterable[LedgerDay]) -> list[LedgerDay]:
 
 
 def _accounts(name: str, since: date) -> list[LedgerDay]:
-    start = start_of(since)
+    """The accounts of one sink, for the days that may have changed."""
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
-    captured = _by_day(CAPTURED, [start])
-    pending = Counter(_by_day(UNSEALED, [start, str(sink.cursor_xid), sink.cursor_id]))
-    delivered: Counter[date] = Counter()
-    dead: Counter[date] = Counter()
-    discarded: Counter[date] = Counter()
-    for day, is_delivered, count in _rows(BATCHES, [name, since]):
-        (delivered if is_delivered else pending)[day] += int(count)
-    side = {"dead": dead, "discarded": discarded, "replayed": delivered, "pending": pending}
-    for day, state, count in _rows(LETTERS, [name, since]):
-        side[state][day] += count
+    older = LedgerDay.objects.filter(~Q(pending=0, dead=0), sink=name, day__lt=since)
+    captured = dict(older.values_list("day", "captured")) | dict(_rows(CAPTURED, [start_of(since)]))
+    days = sorted(captured)
+    sides: dict[str, Counter[date]] = defaultdict(Counter)
+    if days:
+        position = [str(sink.cursor_xid), sink.cursor_id]
+        sides["pending"].update(dict(_rows(UNSEALED, [start_of(days[0]), *position])))
+    for day, side, count in _rows(BATCHES, [name, days]) + _rows(LETTERS, [name, days]):
+        sides[side][day] += int(count)
     now = datetime.now(UTC)
     return [
         LedgerDay(
             sink=name,
             day=day,
-            captured=captured.get(day, 0),
-            delivered=delivered[day],
-            pending=pending[day],
-            dead=dead[day],
-            discarded=discarded[day],
+            captured=captured[day],
+            delivered=sides["delivered"][day],
+            pending=sides["pending"][day],
+            dead=sides["dead"][day],
+            discarded=sides["discarded"][day],
             counted_at=now,
         )
-        for day in sorted(captured.keys() | pending.keys() | delivered.keys() | dead.keys())
+        for day in days
     ]
-
-
-def _by_day(query: str, parameters: list[Any]) -> dict[date, int]:
-    return dict(_rows(query, parameters))
 
 
 def _rows(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

@@ -80,6 +80,7 @@ class Sink(models.Model):
     )
     next_sequence = models.BigIntegerField(default=1)
     available_at = models.DateTimeField(db_default=Now(), help_text="No delivery before: the sink was away.")
+    delivered = models.BigIntegerField(default=0, help_text="Events delivered so far.")
     failures = models.PositiveIntegerField(default=0, help_text="Failed deliveries in a row.")
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)

@@ -22,14 +22,30 @@ def ensure(today: date | None = None, days_ahead: int = DAYS_AHEAD) -> list[str]
         existing = {name for (name,) in cursor.fetchall()}
         missing = [day for day in days if name_of(day) not in existing]
         for day in missing:
-            cursor.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF capture_event FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name_of(day)),
-                    sql.Literal(start_of(day)),
-                    sql.Literal(start_of(day + timedelta(1))),
-                )
-            )
+            cursor.execute(_made(day))
     return [name_of(day) for day in missing]
+
+
+def _made(day: date) -> sql.Composed:
+    """Makes one day's table, moves in what had to wait in the default partition, and attaches it.
+
+    Attaching locks the log less than creating a partition in place would: writers go on.
+    """
+    return MAKE.format(
+        name=sql.Identifier(name_of(day)),
+        start=sql.Literal(start_of(day)),
+        end=sql.Literal(start_of(day + timedelta(days=1))),
+    )
+
+
+MAKE = sql.SQL("""
+    CREATE TABLE {name} (LIKE capture_event INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
+    WITH early AS (
+        DELETE FROM capture_event_default WHERE received_at >= {start} AND received_at < {end} RETURNING *
+    )
+    INSERT INTO {name} SELECT * FROM early;
+    ALTER TABLE capture_event ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});
+""")
 
 
 def name_of(day: date) -> str:

@@ -29,14 +29,15 @@ class Problem:
 class Environment:
     """Reads variables of the process, then of the dotenv files given, the first one winning."""
 
-    files: tuple[Path, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._env = environ.Env()  # type: ignore[no-untyped-call]
-        for file in self.files:
-            if file.is_file():
-                environ.Env.read_env(file)
+
+    def read(self, file: Path) -> None:
+        """Adds the variables of a dotenv file, where there is one, to those already known."""
+        if file.is_file():
+            environ.Env.read_env(file)
 
     def text(self, variable: str, default: str | None = None) -> str:
         """The variable's text; without a default it is required."""

@@ -13,9 +13,10 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # A process's own variables win over .env, and .env over what a running `make run` wrote down.
-env = Environment(files=(BASE_DIR / ".env", BASE_DIR / "var" / "stack.env"))
-
+env = Environment()
+env.read(BASE_DIR / ".env")
 VAR_DIR = Path(env.text("LEAFLOAF_VAR", str(BASE_DIR / "var")))
+env.read(VAR_DIR / "stack.env")
 
 # Core
 
@@ -80,11 +81,12 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL")}
 if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         {
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
-            "connect_timeout": 5,
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 3},
+            "connect_timeout": 3,
             "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
         }
     )
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a restarted server must not cost a request
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis: cache and real-time sink

@@ -120,6 +120,7 @@ class Migration(migrations.Migration):
                         help_text="No delivery before: the sink was away.",
                     ),
                 ),
+                ("delivered", models.BigIntegerField(default=0, help_text="Events delivered so far.")),
                 ("failures", models.PositiveIntegerField(default=0, help_text="Failed deliveries in a row.")),
                 ("last_error", models.TextField(blank=True)),
                 ("last_error_at", models.DateTimeField(blank=True, null=True)),

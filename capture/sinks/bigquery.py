@@ -44,7 +44,7 @@ class BigQuerySink(BaseSink):
     """Streams into the tables that `setup_bigquery` made; never makes one itself.
 
     Args:
-        endpoint: another address than Google's; without credentials then.
+        endpoint: another address than Google's own; an http:// one gets no credentials.
     """
 
     def __init__(self, project: str, dataset: str, location: str = "", endpoint: str = "") -> None:
@@ -55,14 +55,17 @@ class BigQuerySink(BaseSink):
 
     @cached_property
     def client(self) -> bigquery.Client:
-        if self.endpoint:
+        if self.endpoint.startswith(
+            "http://"
+        ):  # a local server: no credentials for it, and none to leak to it
             return bigquery.Client(
                 project=self.project,
                 credentials=AnonymousCredentials(),
                 client_options={"api_endpoint": self.endpoint},
                 location=self.location or None,
             )
-        return bigquery.Client(project=self.project, location=self.location or None)
+        options = {"api_endpoint": self.endpoint} if self.endpoint else None
+        return bigquery.Client(project=self.project, location=self.location or None, client_options=options)
 
     def table(self, event_type: str) -> str:
         return f"{self.project}.{self.dataset}.{schema.TABLES[event_type]}"

@@ -48,7 +48,7 @@ class CloudStorageSink(BaseSink):
     """Writes batches to one bucket.
 
     Args:
-        endpoint: another address than Google's; without credentials then.
+        endpoint: another address than Google's own; an http:// one gets no credentials.
     """
 
     def __init__(self, bucket: str, endpoint: str = "", project: str = "", location: str = "") -> None:
@@ -59,13 +59,16 @@ class CloudStorageSink(BaseSink):
 
     @cached_property
     def client(self) -> storage.Client:
-        if self.endpoint:
+        if self.endpoint.startswith(
+            "http://"
+        ):  # a local server: no credentials for it, and none to leak to it
             return storage.Client(
                 project=self.project,
                 credentials=AnonymousCredentials(),
                 client_options={"api_endpoint": self.endpoint},
             )
-        return storage.Client(project=self.project or None)
+        options = {"api_endpoint": self.endpoint} if self.endpoint else None
+        return storage.Client(project=self.project or None, client_options=options)
 
     @property
     def bucket(self) -> storage.Bucket:

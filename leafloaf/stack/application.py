@@ -46,9 +46,7 @@ class Application:
 
     def web(self) -> Process:
         # Without the kill timeout a signal that comes early may never stop a worker.
-        options = (
-            "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --workers-kill-timeout 5"
-        )
+        options = "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --workers-kill-timeout 5 --no-ws"
         command = [sys.executable, "-m", "granian", *options.split(), "--port", str(self.port)]
         return Process(
             name="web",

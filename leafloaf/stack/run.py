@@ -93,7 +93,9 @@ class Run:
         self.share_environment()
         self.set_up(application)
         self.serve(application)
-        surroundings.write_json(self.var / "stack.json", self.addresses)
+        # A program that reads this wants to connect; the file is its owner's alone, as stack.env is.
+        connectable = {"postgres": self.supervisor.environment["DATABASE_URL"]}
+        surroundings.write_json(self.var / "stack.json", self.addresses | connectable)
         say(self.summary())
 
     def watch(self) -> None:
@@ -162,9 +164,8 @@ class Run:
         web = self.addresses["web"]
         lines = [
             f"\nLeafLoaf is ready after {self.progress.total_seconds:.1f} seconds.\n",
-            f"  API             {web}/api/v1/ (described at {web}/docs/)",
+            f"  API             {web}/api/v1/",
             f"  staff           {web}/admin/",
-            f"  privacy page    {web}/privacy/",
             f"  health          {web}/health",
         ]
         lines += [f"  {kind.name:<15} {self.addresses[kind.name] or 'off'}" for kind in KINDS]

@@ -98,8 +98,9 @@ def test_it_serves_says_where_refuses_a_second_and_leaves_nothing(start: Start, 
     assert status(f"{addresses['bigquery']}/_standin/health") == 200
     password = (var / "postgres-password").read_text()
     assert password in variables["DATABASE_URL"]
-    assert password not in (var / "stack.json").read_text()
-    assert stat.S_IMODE((var / "stack.env").stat().st_mode) == 0o600
+    assert addresses["postgres"] == variables["DATABASE_URL"]
+    for private in ("stack.env", "stack.json"):
+        assert stat.S_IMODE((var / private).stat().st_mode) == 0o600
     assert set(variables) == set(surroundings.SHARED)
 
     second = start(ports.any_free())

@@ -1,0 +1,113 @@
+"""One card a sink on the *Backend health* page: its last reading, its past, and what its own row says."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+
+from capture import health, history, sinks
+from capture.models import OutboxBatch, Reading, Sink
+
+TITLES = {"redis": "Redis", "cloud_storage": "Cloud Storage", "bigquery": "BigQuery", "memory": "Memory"}
+
+
+def title_of(name: str) -> str:
+    return TITLES.get(name) or name.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart."""
+
+    label: str
+    points: history.Moments
+
+
+@dataclass(frozen=True)
+class Card:
+    """One sink as the page shows it."""
+
+    sink: Sink
+    reading: Reading | None
+    past: history.History | None
+    is_stale: bool
+    blocked: int
+    now: datetime
+
+    @property
+    def name(self) -> str:
+        return self.sink.name
+
+    @property
+    def title(self) -> str:
+        return title_of(self.name)
+
+    @property
+    def is_enabled(self) -> bool:
+        return sinks.is_enabled(self.name)
+
+    @property
+    def state(self) -> str:
+        """The health word, or `unknown` when the last reading says nothing about now."""
+        if not self.is_enabled:
+            return "disabled"
+        return self.reading.health if self.reading and not self.is_stale else "unknown"
+
+    @property
+    def is_paused(self) -> bool:
+        return self.sink.state == Sink.State.PAUSED
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """Set while the sink rests after a failure."""
+        return self.sink.available_at if self.sink.failures and self.sink.available_at > self.now else None
+
+    @property
+    def lag_allowed(self) -> float:
+        return health.LAG_ALLOWED.get(self.name, health.OTHER_LAG_ALLOWED)
+
+    @cached_property
+    def lag(self) -> list[Line]:
+        return [Line("lag", self.past.lag)] if self.past else []
+
+    @cached_property
+    def throughput(self) -> list[Line]:
+        return [Line("events a minute", self.past.throughput)] if self.past else []
+
+
+def of_sinks(readings: dict[str, Reading], past: dict[str, history.History], now: datetime) -> list[Card]:
+    """One a configured sink, those that are switched off last."""
+    rows = {sink.name: sink for sink in Sink.objects.filter(name__in=settings.SINKS)}
+    blocked = blocked_batches()
+    found = [
+        Card(
+            sink=rows.get(name) or Sink(name=name, available_at=now),
+            reading=readings.get(name),
+            past=past.get(name),
+            is_stale=is_stale(last_read([readings[name]] if name in readings else []), now),
+            blocked=blocked.get(name, 0),
+            now=now,
+        )
+        for name in settings.SINKS
+    ]
+    return sorted(found, key=lambda card: not card.is_enabled)
+
+
+def blocked_batches() -> dict[str, int]:
+    """By the index of what is owed, which knows no delivered batch; a hundred at most are counted."""
+    owed = OutboxBatch.objects.exclude(state=OutboxBatch.State.DELIVERED)
+    names = owed.filter(state=OutboxBatch.State.BLOCKED).values_list("sink", flat=True)[:100]
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def last_read(readings: Iterable[Reading]) -> datetime | None:
+    return max((reading.taken_at for reading in readings), default=None)
+
+
+def is_stale(read_at: datetime | None, now: datetime) -> bool:
+    return read_at is None or now - read_at > health.STALE_AFTER
