@@ -9,10 +9,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from capture import ingest
-from capture.bodies import RawJson, RawText, split
+from capture.bodies import RawText, split
 from capture.serializers import ReceiptSerializer
 from leafloaf.access.identity import named_user
 from leafloaf.access.permissions import HasScope
+from leafloaf.lib.parsers import RawJson
 
 
 class EventsView(APIView):

@@ -172,7 +172,8 @@ def authorized(event: events.Event, authorize: Authorize) -> str | None:
     try:
         return authorize(event.user_id)
     except Problem as problem:
-        raise InvalidEvent(Fault("/user_id", problem.default_code, str(problem.detail))) from problem
+        code = problem.errors[0]["code"] if problem.errors else problem.default_code
+        raise InvalidEvent(Fault("/user_id", code, str(problem.detail))) from problem
 
 
 def said_event_id(body: bytes) -> str | None:

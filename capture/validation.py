@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from capture import events
 from capture.records import encoder
+from leafloaf.lib import personal
 from leafloaf.lib.problems import escape
 
 AHEAD = timedelta(minutes=5)
@@ -174,6 +175,10 @@ def unusable(event: events.Event, name: str) -> Fault | None:
     value = getattr(event, name)
     if isinstance(value, str) and "\0" in value:
         return Fault(f"/{name}", "nul_character", "The character U+0000 cannot be stored.")
+    if isinstance(value, str) and (kind := personal.kind_of(value)):
+        return Fault(
+            f"/{name}", "personal_data", f"This looks like {kind}; send an id that says nothing by itself."
+        )
     return None
 
 

@@ -1,0 +1,1 @@
+"""The admin: its look, its index, and the dashboards that other packages bring."""

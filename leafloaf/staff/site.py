@@ -1,0 +1,53 @@
+"""The admin site, with the dashboards that `settings.DASHBOARDS` names."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
+
+from leafloaf.staff import dashboards
+
+
+class StaffSite(admin.AdminSite):
+    site_title = "LeafLoaf"
+    site_header = "LeafLoaf"
+    index_title = "Overview"
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        # Django's own end with a pattern that catches everything.
+        page = path("dashboards/<slug:slug>/", self.admin_view(self.dashboard), name="dashboard")
+        return [page, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        return {**context, "dashboards": dashboards.visible(request) if context["has_permission"] else []}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        cards = [(found, dashboards.headline(found, request)) for found in dashboards.visible(request)]
+        return super().index(request, {"cards": cards, **(extra_context or {})})
+
+    def dashboard(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """One dashboard's page, and by POST what its buttons do."""
+        dashboard = dashboards.named(slug)
+        if dashboard is None:
+            raise Http404(f"There is no dashboard {slug!r}.")
+        if not request.user.has_perm(dashboard.permission):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._act(request, dashboard)
+        request.current_app = self.name
+        context = {**self.each_context(request), "title": dashboard.title, "subtitle": None}
+        return TemplateResponse(
+            request,
+            dashboard.template_name,
+            {**context, "dashboard": dashboard, **dashboard.context(request)},
+        )
+
+    def _act(self, request: HttpRequest, dashboard: dashboards.Dashboard) -> HttpResponse:
+        if not isinstance(dashboard, dashboards.Acts):
+            return HttpResponseNotAllowed(["GET"])
+        messages.success(request, dashboard.act(request))
+        return HttpResponseRedirect(request.get_full_path())

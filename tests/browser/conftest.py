@@ -1,0 +1,99 @@
+"""The system's Chromium, and pages that hold what the browser complained about."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STRICT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+@dataclass
+class Visit:
+    """A page and the errors that its console has shown so far."""
+
+    page: Page
+    address: str
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        width: int = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return width
+
+    def photograph(self, name: str) -> None:
+        """Into the folder that LEAFLOAF_SCREENSHOTS names, if it does."""
+        if folder := os.environ.get("LEAFLOAF_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("There is no chromium on this machine: `make browser` installs one.")
+    # Playwright's loop runs in this thread, and Django takes that for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit]]:
+    """`visit(width=400, scheme="dark")`: a fresh page under a strict Content-Security-Policy."""
+    contexts = []
+
+    def begin(width: int = 1440, height: int = 900, scheme: str = "light") -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale="en-CA",
+        )
+        contexts.append(context)
+        begun = Visit(context.new_page(), str(live_server))
+        begun.page.route("**/*", with_strict_policy)
+        begun.page.on("console", lambda message: note(message, begun.errors))
+        begun.page.on("pageerror", lambda error: begun.errors.append(str(error)))
+        return begun
+
+    yield begin
+    for context in contexts:
+        context.close()
+
+
+def with_strict_policy(route: Route) -> None:
+    if route.request.resource_type != "document" or route.request.method != "GET":
+        route.continue_()
+        return
+    answer = route.fetch(max_redirects=0)
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT_POLICY})
+
+
+def note(message: ConsoleMessage, errors: list[str]) -> None:
+    if message.type in {"error", "warning"}:
+        errors.append(message.text)
