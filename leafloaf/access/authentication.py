@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from leafloaf.access import keys
 
 HINT = "Send a key as `Authorization: Bearer pk_…` or `sk_…`."
+PUBLISHABLE = "pk_"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     """Sets `request.auth` to the `keys.Caller`; `request.user` stays empty, for keys are no people."""
 
     def authenticate(self, request: Request) -> tuple[None, keys.Caller] | None:
-        header = str(request.headers.get("Authorization", ""))
+        header = str(request.headers.get("Authorization", "")) or from_address(request)
         if not header:
             return None
         scheme, _, key = header.partition(" ")
@@ -27,6 +28,12 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="leafloaf"'
+
+
+def from_address(request: Request) -> str:
+    """A publishable key in `?key=`, for `navigator.sendBeacon`, which can set no header; a secret key never counts."""
+    key = request.query_params.get("key", "")
+    return f"Bearer {key}" if key.startswith(PUBLISHABLE) else ""
 
 
 def refuse(reason: str) -> NoReturn:

@@ -1,9 +1,14 @@
 """For which user a request speaks: decided here and nowhere else."""
 
+from typing import NoReturn
+
 from rest_framework.request import Request
 
 from leafloaf.access.keys import Caller
-from leafloaf.lib.problems import Problem
+from leafloaf.lib import personal
+from leafloaf.lib.problems import Invalid, Problem
+
+LONGEST_USER_ID = 128
 
 
 class UserNotAllowed(Problem):
@@ -20,8 +25,9 @@ def named_user(request: Request, in_body: str | None) -> str | None:
 
     Raises:
         UserNotAllowed: a publishable key named one, or header and body name two.
+        Invalid: it is no usable id.
     """
-    in_header = request.headers.get("X-User-Id") or None
+    in_header = as_utf_8(request.headers.get("X-User-Id", ""))
     named = in_body or in_header
     if named is None:
         return None
@@ -29,4 +35,29 @@ def named_user(request: Request, in_body: str | None) -> str | None:
         raise UserNotAllowed("A publishable key speaks for anonymous sessions only; leave the user out.")
     if in_body and in_header and in_body != in_header:
         raise UserNotAllowed("X-User-Id and the body name two different users.")
-    return str(named)
+    return usable(str(named))
+
+
+def as_utf_8(header: str) -> str | None:
+    """A header's text: WSGI hands the bytes over as Latin-1."""
+    try:
+        return header.encode("latin-1").decode() or None
+    except UnicodeError:
+        refuse("not_utf_8", "X-User-Id is not UTF-8.")
+
+
+def usable(user_id: str) -> str:
+    """The id itself.
+
+    Raises:
+        Invalid: it is too long, or personal data by itself.
+    """
+    if len(user_id) > LONGEST_USER_ID:
+        refuse("too_long", f"A user id has at most {LONGEST_USER_ID} characters.")
+    if kind := personal.kind_of(user_id):
+        refuse("personal_data", f"This looks like {kind}; send an id that says nothing by itself.")
+    return user_id
+
+
+def refuse(code: str, complaint: str) -> NoReturn:
+    raise Invalid(complaint, errors=[{"pointer": "/user_id", "code": code, "detail": complaint}])

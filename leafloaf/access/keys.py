@@ -18,6 +18,7 @@ from leafloaf.access.models import ApiClient
 PREFIXES = {ApiClient.Kind.PUBLISHABLE: "pk_", ApiClient.Kind.SECRET: "sk_"}
 DEMO_KEYS = {ApiClient.Kind.PUBLISHABLE: "pk_demo_leafloaf", ApiClient.Kind.SECRET: "sk_demo_leafloaf"}
 LOOKUP_LENGTH = 11
+ANY_ORIGIN = "*"
 CACHE_SECONDS = 5.0
 
 SCOPES = {
@@ -40,6 +41,11 @@ class Caller:
     client_name: str
     kind: str
     scopes: frozenset[str]
+    origins: frozenset[str] = frozenset()
+
+    def may_be_used_from(self, origin: str) -> bool:
+        """Whether a page of this origin may call with this key; a secret key belongs on no page at all."""
+        return ANY_ORIGIN in self.origins or origin in self.origins
 
     @property
     def may_name_users(self) -> bool:
@@ -49,11 +55,19 @@ class Caller:
 _remembered: dict[str, tuple[float, Caller]] = {}
 
 
-def create(name: str, kind: str, scopes: Iterable[str] = (), *, key: str | None = None) -> str:
+def create(
+    name: str,
+    kind: str,
+    scopes: Iterable[str] = (),
+    *,
+    origins: Iterable[str] = (),
+    key: str | None = None,
+) -> str:
     """Registers a client and returns its key, which cannot be read again.
 
     Args:
         scopes: for secret keys, default all; a publishable key always has search and events.
+        origins: web origins, such as `https://shop.example`, whose pages may use a publishable key.
         key: a fixed key, for the demo.
 
     Raises:
@@ -65,7 +79,12 @@ def create(name: str, kind: str, scopes: Iterable[str] = (), *, key: str | None 
     allowed = PUBLISHABLE_SCOPES if kind == ApiClient.Kind.PUBLISHABLE else asked
     key = key or PREFIXES[ApiClient.Kind(kind)] + secrets.token_urlsafe(32)
     ApiClient.objects.create(
-        name=name, kind=kind, scopes=sorted(allowed), lookup=key[:LOOKUP_LENGTH], key_hash=digest(key)
+        name=name,
+        kind=kind,
+        scopes=sorted(allowed),
+        allowed_origins=sorted(origins),
+        lookup=key[:LOOKUP_LENGTH],
+        key_hash=digest(key),
     )
     return key
 
@@ -73,6 +92,8 @@ def create(name: str, kind: str, scopes: Iterable[str] = (), *, key: str | None 
 def find(key: str) -> Caller | None:
     """The caller a key belongs to; none when it is unknown, revoked, or a demo key outside DEBUG."""
     if key in DEMO_KEYS.values() and not settings.DEBUG:
+        return None
+    if not (key.isascii() and key.isprintable()):  # no key is, and Postgres has no text with a NUL
         return None
     now = time.monotonic()
     fingerprint = digest(key).hex()
@@ -101,5 +122,7 @@ def _read(key: str) -> Caller | None:
     clients = ApiClient.objects.filter(lookup=key[:LOOKUP_LENGTH], revoked_at=None)
     for client in clients:
         if hmac.compare_digest(bytes(client.key_hash), wanted):
-            return Caller(client.name, client.kind, frozenset(client.scopes))
+            return Caller(
+                client.name, client.kind, frozenset(client.scopes), frozenset(client.allowed_origins)
+            )
     return None

@@ -28,5 +28,17 @@ class HasScope(BasePermission):
     message = "This key lacks the scope for this address."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
+        caller = request.auth
+        if not isinstance(caller, Caller):
+            return False
+        origin = request.headers.get("Origin")
+        if origin and not caller.may_be_used_from(origin) and not is_own(request, origin):
+            self.message = f"This key may not be used from pages of {origin}."
+            return False
         scope: str = getattr(view, "required_scope", "")
-        return isinstance(request.auth, Caller) and scope in request.auth.scopes
+        return scope in caller.scopes
+
+
+def is_own(request: Request, origin: str) -> bool:
+    """Whether the page comes from this very server; browsers name the origin of a POST then too."""
+    return origin == f"{request.scheme}://{request.get_host()}"

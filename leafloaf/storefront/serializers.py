@@ -5,8 +5,19 @@ from typing import Any
 
 from rest_framework import serializers
 
+from capture.records import encoder
+from capture.validation import FREE_JSON_BYTES
 from leafloaf.catalog.search import Sort
+from leafloaf.lib import personal
 from leafloaf.lib.serializers import OneOrMore, StrictSerializer
+
+
+def impersonal(identifier: str) -> None:
+    """Refuses an id that is personal data by itself."""
+    if kind := personal.kind_of(identifier):
+        raise serializers.ValidationError(
+            f"This looks like {kind}; send an id that says nothing by itself.", "personal_data"
+        )
 
 
 class SearchFiltersSerializer(StrictSerializer):
@@ -25,7 +36,9 @@ class SearchRequestSerializer(StrictSerializer):
 
     query = serializers.CharField(max_length=256, allow_blank=True, trim_whitespace=False)
     user_id = serializers.CharField(max_length=128, required=False, allow_null=True)
-    session_id = serializers.CharField(max_length=128, required=False, allow_null=True)
+    session_id = serializers.CharField(
+        max_length=128, required=False, allow_null=True, validators=[impersonal]
+    )
     alpha = serializers.FloatField(min_value=0, max_value=1, required=False)
     filters = SearchFiltersSerializer(required=False)
     sort = serializers.ChoiceField([sort.value for sort in Sort], default=Sort.RELEVANCE.value)
@@ -33,6 +46,12 @@ class SearchRequestSerializer(StrictSerializer):
     offset = serializers.IntegerField(min_value=0, max_value=10_000, default=0)
     recommendations = serializers.BooleanField(default=True)
     explain = serializers.BooleanField(default=False)
+
+    def validate_filters(self, filters: dict[str, Any]) -> dict[str, Any]:
+        """The search event keeps the filters as they were written, and has room for that much."""
+        if len(encoder.encode(self.initial_data["filters"])) > FREE_JSON_BYTES:
+            raise serializers.ValidationError(f"Larger than {FREE_JSON_BYTES} bytes.", "too_large")
+        return filters
 
 
 class SearchResultSerializer(serializers.Serializer[Any]):

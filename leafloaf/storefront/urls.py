@@ -4,5 +4,5 @@ from leafloaf.storefront import api
 
 urlpatterns = [
     path("api/v1/search", api.SearchView.as_view(), name="search"),
-    path("api/v1/products/<str:sku>", api.ProductView.as_view(), name="product"),
+    path("api/v1/products/<path:sku>", api.ProductView.as_view(), name="product"),
 ]

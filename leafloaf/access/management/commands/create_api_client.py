@@ -16,13 +16,17 @@ class Command(BaseCommand):
         parser.add_argument("--kind", required=True, choices=ApiClient.Kind.values)
         parser.add_argument("--scopes", nargs="*", default=[], metavar="SCOPE", help=", ".join(keys.SCOPES))
 
+        parser.add_argument(
+            "--origins", nargs="*", default=[], metavar="ORIGIN", help="pages that may use a publishable key"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if ApiClient.objects.filter(name=options["name"]).exists():
             raise CommandError(
                 f"There is an API client named {options['name']!r} already; choose another name."
             )
         try:
-            key = keys.create(options["name"], options["kind"], options["scopes"])
+            key = keys.create(options["name"], options["kind"], options["scopes"], origins=options["origins"])
         except keys.UnknownScope as error:
             raise CommandError(str(error)) from error
         self.stderr.write("Keep this key: it is not stored and cannot be shown again.")

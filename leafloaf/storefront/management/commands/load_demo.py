@@ -32,5 +32,7 @@ class Command(BaseCommand):
 
     def _add_key(self, name: str, kind: str, key: str) -> None:
         if not ApiClient.objects.filter(key_hash=keys.digest(key)).exists():
-            keys.create(name, kind, key=key)
+            keys.create(
+                name, kind, key=key, origins=[keys.ANY_ORIGIN] if kind == ApiClient.Kind.PUBLISHABLE else []
+            )
             self.stdout.write(f"{key} made")
