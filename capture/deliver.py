@@ -3,6 +3,7 @@
 Invariants:
 * A worker that dies at any point leaves a batch that another one takes when the lease runs out.
 * A worker that outlives its lease cannot settle: the token is another's by then.
+* A sink that failed is tried with one batch at a time (the half-open circuit breaker of Nygard, "Release It!").
 * A poison row is recorded as a dead letter before the others of its batch are sent again.
 """
 
@@ -37,6 +38,9 @@ CLAIM = """
         WHERE batch.sink = %(sink)s AND sink.state = 'enabled' AND sink.available_at <= now()
           AND (batch.state = 'sealed' AND batch.available_at <= now()
                OR batch.state = 'sending' AND batch.leased_until < now())
+          AND (sink.failures = 0 OR NOT EXISTS (
+                SELECT FROM capture_outboxbatch AS other
+                WHERE other.sink = sink.name AND other.state = 'sending' AND other.leased_until >= now()))
         ORDER BY batch.sequence LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
     )
     RETURNING id

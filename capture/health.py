@@ -76,7 +76,7 @@ def backlog(sink: Sink) -> Backlog:
 
 def judged(sink: Sink, lag_seconds: float, *, has_casualties: bool) -> str:
     """`disabled`, `healthy`, `degraded` (late, paused, or with rows to look at) or `unhealthy` (takes nothing)."""
-    if not sinks.is_enabled(sink.name):
+    if not sinks.is_enabled(sink.name) or sink.state == Sink.State.OFF:
         return "disabled"
     if sink.failures > FAILURES_ALLOWED:
         return "unhealthy"

@@ -29,7 +29,7 @@ UNSEALED = """
 """
 BATCHES = """
     SELECT day, CASE state WHEN 'delivered' THEN 'delivered' ELSE 'pending' END, sum(count - excluded)
-    FROM capture_outboxbatch WHERE sink = %s AND day = ANY(%s) GROUP BY 1, 2
+    FROM capture_outboxbatch WHERE sink = %s AND day = ANY(%s) AND NOT is_replay GROUP BY 1, 2
 """
 LETTERS = """
     SELECT day, CASE state WHEN 'replayed' THEN 'delivered' ELSE state END, count(*)

@@ -70,6 +70,7 @@ class Sink(models.Model):
     class State(models.TextChoices):
         ENABLED = "enabled", "Enabled"
         PAUSED = "paused", "Paused"
+        OFF = "off", "Off"
 
     name = models.CharField(max_length=32, primary_key=True)
     state = models.CharField(max_length=8, choices=State, default=State.ENABLED)
@@ -121,6 +122,14 @@ class OutboxBatch(models.Model):
     leased_until = models.DateTimeField(null=True, help_text="Until then it belongs to who holds the token.")
     lease_token = models.UUIDField(null=True)
     delivered_at = models.DateTimeField(null=True)
+    is_replay = models.BooleanField(
+        default=False,
+        help_text="Holds dead letters that are tried again; no range of the log, no part of the ledger.",
+    )
+    recounted_at = models.DateTimeField(
+        null=True, help_text="When its store was last asked what it holds of it."
+    )
+    held = models.PositiveIntegerField(null=True, help_text="How many of its events the store held then.")
     first_error = models.TextField(blank=True)
     last_error = models.TextField(blank=True)
 
@@ -166,6 +175,12 @@ class DeadLetter(models.Model):
     attempts = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=10, choices=State, default=State.DEAD)
     created_at = models.DateTimeField(db_default=Now())
+    replay_batch = models.ForeignKey(
+        OutboxBatch, on_delete=models.PROTECT, null=True, related_name="replayed_letters"
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=150, blank=True)
+    resolution = models.TextField(blank=True, help_text="Why it was replayed or discarded.")
 
     class Meta:
         constraints: ClassVar = [
@@ -221,3 +236,25 @@ class LedgerDay(models.Model):
     def difference(self) -> int:
         """Events the account cannot explain; 0 in a shop that loses nothing."""
         return self.captured - self.delivered - self.pending - self.dead - self.discarded
+
+
+class RejectionCount(models.Model):
+    """How many events were refused at the door, by hour and reason; the events themselves are not kept."""
+
+    hour = models.DateTimeField()
+    event_type = models.CharField(
+        max_length=32, help_text="As far as it could be read; empty when it could not."
+    )
+    code = models.CharField(max_length=32)
+    pointer = models.CharField(max_length=128)
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "event_type", "code", "pointer"], name="one_count_per_reason"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.pointer}"

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 
@@ -36,3 +37,22 @@ class ApiClient(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AuditEntry(models.Model):
+    """Who did what to the data or its flow. Written once: a trigger refuses every change and deletion."""
+
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    actor = models.CharField(max_length=150, help_text="Staff user name, or the command that was run.")
+    action = models.CharField(max_length=64)
+    target = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["target", "-id"], name="audit_by_target")]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.target}"
