@@ -63,7 +63,7 @@ define install
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing $(1)"
 	@uv=$$(command -v uv) || { uv=$(BIN)/uv; test -x $$uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || uv=; }; \
-	if test -n "$$uv"; then $$uv pip install --quiet --python $(BIN)/python -r $(1); \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1); fi
+	if test -n "$$uv"; then $$uv pip install --python $(BIN)/python -r $(1); \
+	else $(BIN)/python -m pip install --disable-pip-version-check -r $(1); fi
 	@touch $@
 endef

@@ -96,7 +96,7 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     """The document of `GET /health`, while the database answers."""
     now = now or datetime.now(UTC)
     readings = latest()
-    capture = {name: readings[name].health if name in readings else _unread(name) for name in settings.SINKS}
+    capture = {name: _state(name, readings.get(name)) for name in settings.SINKS}
     newest = max((found.taken_at for found in readings.values()), default=None)
     is_stale = newest is None or now - newest > STALE_AFTER
     well = all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale
@@ -109,5 +109,8 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     }
 
 
-def _unread(name: str) -> str:
-    return "degraded" if sinks.is_enabled(name) else "disabled"
+def _state(name: str, last: Reading | None) -> str:
+    """As last read; but whether a sink is on, this process knows better than a reading from before its start."""
+    if not sinks.is_enabled(name):
+        return "disabled"
+    return "degraded" if last is None or last.health == "disabled" else last.health

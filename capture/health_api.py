@@ -9,7 +9,9 @@ from rest_framework.views import APIView
 
 from capture import health
 from capture.serializers import HealthSerializer, ProbeSerializer
-from leafloaf.lib.problems import CONTENT_TYPE, body
+from leafloaf.lib.problems import CONTENT_TYPE, DATABASE_RETRY_SECONDS, body
+
+RETRY = {"Retry-After": str(DATABASE_RETRY_SECONDS)}
 
 
 class HealthView(APIView):
@@ -23,7 +25,8 @@ class HealthView(APIView):
         try:
             return Response(health.summary())
         except (OperationalError, InterfaceError):
-            return Response({"status": "unhealthy", "database": "unhealthy"}, status=503)
+            away = {"status": "unhealthy", "database": "unhealthy"}
+            return Response(away, status=503, headers=RETRY)
 
 
 class LiveView(APIView):
@@ -50,5 +53,5 @@ class ReadyView(APIView):
                 cursor.execute("SELECT 1")
         except (OperationalError, InterfaceError):
             away = body(503, "database_away", "The database does not answer.")
-            return Response(away, status=503, headers={"Retry-After": "5"}, content_type=CONTENT_TYPE)
+            return Response(away, status=503, headers=RETRY, content_type=CONTENT_TYPE)
         return Response({"status": "ready"})

@@ -21,6 +21,7 @@ from capture.records import encoder
 ORDER_COLUMNS = ["order_id", "user_id", "ordered_at"]
 ITEM_COLUMNS = ["order_id", "product_id", "quantity", "price"]
 ORDERS_AT_ONCE = 100
+MOST_DIGITS = 30
 
 
 class UnusableFile(Exception):
@@ -67,7 +68,8 @@ def load(
     """
     report = Report()
     orders = list(read_orders(orders_file, report))
-    lines = read_items(items_file, report)
+    lines, broken = read_items(items_file, report)
+    orders = [order for order in orders if order.order_id not in broken]
     received_at = datetime.now(UTC)
     last = max((order.ordered_at for order in orders), default=received_at)
     sent_at = last if shift_to_now else None
@@ -139,18 +141,36 @@ def read_orders(path: Path, report: Report) -> Iterator[Order]:
             yield Order(place, row["order_id"], row["user_id"], ordered_at)
 
 
-def read_items(path: Path, report: Report) -> dict[str, list[dict[str, Any]]]:
-    """The lines of each order; a blank quantity counts as one, a blank price as not known."""
+def read_items(path: Path, report: Report) -> tuple[dict[str, list[dict[str, Any]]], set[str]]:
+    """The lines of each order, and the orders with a bad one: what is in the log cannot be put right later.
+
+    A blank quantity counts as one, a blank price as not known.
+    """
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    broken: set[str] = set()
     for place, row in rows(path, ITEM_COLUMNS):
         try:
-            quantity = Decimal(row["quantity"] or 1)
-            price = Decimal(row["price"]) if row["price"] else None
+            quantity = number(row["quantity"] or "1")
+            price = number(row["price"]) if row["price"] else None
         except InvalidOperation:
-            report.rejected.append((place, f"{row['quantity']!r} or {row['price']!r} is not a number"))
+            complaint = f"{row['quantity']!r} or {row['price']!r} is not a number"
+            report.rejected.append((place, f"{complaint}; order {row['order_id']} is left out"))
+            broken.add(row["order_id"])
             continue
         lines[row["order_id"]].append({"product_id": row["product_id"], "quantity": quantity, "price": price})
-    return lines
+    return lines, broken
+
+
+def number(text: str) -> Decimal:
+    """The number, if it is one to reckon with: finite, and of no astronomical size.
+
+    Raises:
+        InvalidOperation: it is not.
+    """
+    value = Decimal(text)
+    if not value.is_finite() or abs(value.adjusted()) > MOST_DIGITS:
+        raise InvalidOperation
+    return value
 
 
 def rows(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -37,14 +37,10 @@ def drain(count: int) -> None:
     if not smallest or _counter.events < smallest or time.monotonic() < _counter.quiet_until:
         return
     _counter.events = 0
-    for name, sink in settings.SINKS.items():
-        if sink["ENABLED"]:
-            _publish(name)
-
-
-def _publish(name: str) -> None:
     try:
-        current_app.send_task(TASK, args=[name], expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
+        for name, sink in settings.SINKS.items():
+            if sink["ENABLED"]:
+                current_app.send_task(TASK, args=[name], expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         _counter.quiet_until = time.monotonic() + QUIET_SECONDS
         logger.warning(

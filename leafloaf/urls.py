@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from leafloaf.lib import problems
 
@@ -8,7 +9,7 @@ urlpatterns = [
     path("", include("capture.urls")),
     path("admin/", admin.site.urls),
     # Under DEBUG too, an unknown API address is a problem document and not Django's page about it.
-    re_path(r"^api/", problems.not_found),
+    re_path(r"^api(/|$)", csrf_exempt(problems.not_found)),
 ]
 
 handler400 = "leafloaf.lib.problems.bad_request"

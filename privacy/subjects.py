@@ -18,7 +18,7 @@ def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
     if not wanted:
         return {}
     known = _known(wanted)
-    if missing := [user_id for user_id in wanted if user_id not in known]:
+    while missing := [user_id for user_id in wanted if user_id not in known]:
         _add(missing)
         known |= _known(missing)
     return known
@@ -30,6 +30,10 @@ def _known(user_ids: list[str]) -> dict[str, UUID]:
 
 
 def _add(user_ids: list[str]) -> None:
+    """Adds those that nobody else has just added.
+
+    No conflict target: with one, two transactions at once still fail on the other unique constraint.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -39,7 +43,7 @@ def _add(user_ids: list[str]) -> None:
             ), 0), 'active'
             FROM unnest(%s::uuid[], %s::text[]) AS new (id, user_id)
             ORDER BY new.user_id
-            ON CONFLICT (user_id) WHERE state = 'active' DO NOTHING
+            ON CONFLICT DO NOTHING
             """,
             [[uuid4() for _ in user_ids], user_ids],
         )

@@ -5,6 +5,7 @@ Django's 404 and 403 come through `handle`. No stack trace and no HTML leaves th
 """
 
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,6 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,9 @@ def body(status: int, code: str, detail: str, errors: list[dict[str, str]] | Non
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. An unknown exception is logged and answered as a plain 500."""
-    set_rollback()
+    from rest_framework import views  # at the top it would import the parsers, which import this module
+
+    views.set_rollback()
     headers: dict[str, str] = {}
     if isinstance(error, Http404):
         error = exceptions.NotFound()
@@ -89,8 +91,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         status = error.status_code
         code = str(getattr(error.detail, "code", error.default_code))
         document = body(status, code, str(error.detail), getattr(error, "errors", None))
-        if wait := getattr(error, "wait", None):
-            headers["Retry-After"] = str(int(wait) + 1)
+        if (wait := getattr(error, "wait", None)) is not None:
+            headers["Retry-After"] = str(max(1, math.ceil(wait)))
         if challenge := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = challenge
     else:
