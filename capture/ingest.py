@@ -10,11 +10,13 @@ Invariants:
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
 
 from capture import events, wakeup
+from capture.records import encoder
 from capture.validation import PAST, Checked, Fault, InvalidEvent, check, decode
 from leafloaf.lib.problems import Problem
 from privacy import subjects
@@ -31,24 +33,39 @@ Authorize = Callable[[str | None], str | None]
 
 INSERT = """
     WITH given AS (
-        SELECT * FROM unnest(%(event_ids)s::text[], %(digests)s::bytea[], %(event_types)s::text[],
-                             %(subjects)s::uuid[], %(sessions)s::text[], %(occurred)s::timestamptz[],
-                             %(payloads)s::text[])
-        WITH ORDINALITY AS given (event_id, digest, event_type, subject_id, session_id, occurred_at, payload, place)
+        SELECT * FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
+            event_id text, digest text, event_type text, subject_id uuid, session_id text, occurred_at timestamptz,
+            payload jsonb
+        )) WITH ORDINALITY AS given (event_id, digest, event_type, subject_id, session_id, occurred_at, payload, place)
     ), fresh AS (
         INSERT INTO capture_eventkey (event_id, digest, day)
-        SELECT event_id, digest, %(day)s FROM given ORDER BY event_id
+        SELECT event_id, decode(digest, 'hex'), %(day)s FROM given ORDER BY event_id
         ON CONFLICT (event_id) DO NOTHING
         RETURNING event_id
     )
     INSERT INTO capture_event
         (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload, schema_version)
-    SELECT event_id, event_type, subject_id, session_id, occurred_at, %(received_at)s, payload::jsonb, %(version)s
+    SELECT event_id, event_type, subject_id, session_id, occurred_at, %(received_at)s, payload, %(version)s
     FROM given JOIN fresh USING (event_id)
     ORDER BY place
     RETURNING event_id
 """
-"""Keys are taken in sorted order, so that two batches with the same ids wait for each other, not dead-lock."""
+"""Rows travel as one JSON text that Postgres takes apart, a third of the work of an array for each column.
+
+Keys are taken in sorted order, so that two batches with the same ids wait for each other and do not dead-lock.
+"""
+
+
+class Row(msgspec.Struct):
+    """One row of `INSERT`."""
+
+    event_id: str
+    digest: str
+    event_type: str
+    subject_id: UUID | None
+    session_id: str | None
+    occurred_at: datetime
+    payload: msgspec.Raw
 
 
 @dataclass(frozen=True)
@@ -136,17 +153,23 @@ def store(checked: dict[int, Checked], received_at: datetime, receipt: Receipt) 
 def insert(batch: list[Checked], received_at: datetime) -> set[str]:
     """Inserts events whose ids are distinct; returns the ids that were not there before."""
     pseudonyms = subjects.resolve(event.user_id for event in batch if event.user_id)
+    rows = [
+        Row(
+            event.event_id,
+            event.digest.hex(),
+            event.event_type,
+            pseudonyms[event.user_id] if event.user_id else None,
+            event.session_id,
+            event.occurred_at,
+            msgspec.Raw(event.payload),
+        )
+        for event in batch
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             INSERT,
             {
-                "event_ids": [event.event_id for event in batch],
-                "digests": [event.digest for event in batch],
-                "event_types": [event.event_type for event in batch],
-                "subjects": [pseudonyms[event.user_id] if event.user_id else None for event in batch],
-                "sessions": [event.session_id for event in batch],
-                "occurred": [event.occurred_at for event in batch],
-                "payloads": [event.payload.decode() for event in batch],
+                "rows": encoder.encode(rows).decode(),
                 "day": utc_day(received_at),
                 "received_at": received_at,
                 "version": events.SCHEMA_VERSION,

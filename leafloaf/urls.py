@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from django.views.decorators.csrf import csrf_exempt
 
 from leafloaf.lib import problems
@@ -8,6 +9,7 @@ urlpatterns = [
     path("", include("leafloaf.storefront.urls")),
     path("", include("capture.urls")),
     path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     # Under DEBUG too, an unknown API address is a problem document and not Django's page about it.
     re_path(r"^api(/|$)", csrf_exempt(problems.not_found)),
 ]

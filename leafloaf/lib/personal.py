@@ -14,10 +14,10 @@ CARD = re.compile(
 
 def kind_of(identifier: str) -> str | None:
     """What personal data an identifier looks like; None for one that looks like an identifier."""
-    if EMAIL.fullmatch(identifier):
+    if "@" in identifier and EMAIL.fullmatch(identifier):
         return "an e-mail address"
-    digits = re.sub(r"[ -]", "", identifier)
-    if CARD.fullmatch(digits) and passes_luhn(digits):
+    digits = identifier.replace(" ", "").replace("-", "")
+    if digits.isdecimal() and CARD.fullmatch(digits) and passes_luhn(digits):
         return "a card number"
     return None
 

@@ -15,6 +15,7 @@ class StaffSite(admin.AdminSite):
     site_title = "LeafLoaf"
     site_header = "LeafLoaf"
     index_title = "Overview"
+    site_url = None  # the shop's pages are elsewhere
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Django's own end with a pattern that catches everything.
