@@ -8,16 +8,28 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from capture import events
+from capture import dead_letters, events
 from capture.cards import title_of
-from capture.models import DeadLetter, Event, EventKey, LedgerDay, OutboxBatch, Reading, Sink
+from capture.models import (
+    DeadLetter,
+    Event,
+    EventKey,
+    LedgerDay,
+    OutboxBatch,
+    Reading,
+    SchemaDrift,
+    Sink,
+)
 from capture.partitions import start_of
 
 MOST_ROWS = 2000
@@ -157,13 +169,59 @@ class OutboxBatchAdmin(LookOnly):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(LookOnly):
+    """Letters are replayed and discarded here, each after a page that says how many it would be."""
+
     list_display = ("event_id", "sink", "state", "event_type", "reason", "attempts", "created_at")
-    list_filter = (SinkFilter, "state")
+    list_filter = (SinkFilter, "state", EventTypeFilter, "day")
     search_fields = ("event_id__exact",)
     search_help_text = "A whole event id."
     list_select_related = ("batch",)
     exclude = ("response",)
     readonly_fields = ("response_as_json",)
+    actions = ("replay", "discard")
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("capture.change_deadletter")
+
+    @admin.action(description="Replay selected…", permissions=["resolve"])
+    def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
+        return self._resolve(request, letters, "replay")
+
+    @admin.action(description="Discard selected…", permissions=["resolve"])
+    def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
+        return self._resolve(request, letters, "discard")
+
+    def _resolve(
+        self, request: HttpRequest, letters: QuerySet[DeadLetter], act: str
+    ) -> TemplateResponse | None:
+        """Asks first; what has died since the question was asked is not touched by the answer."""
+        because = request.POST.get("because", "").strip()
+        newest = request.POST.get("newest", "")
+        if not newest.isdecimal() or (act == "discard" and not because):
+            return self._question(request, letters, act)
+        do = {"replay": dead_letters.replay, "discard": dead_letters.discard}[act]
+        count = do(letters.filter(id__lte=int(newest)), by=request.user.get_username(), because=because)
+        done = {"replay": "will be tried again", "discard": "discarded"}[act]
+        self.message_user(request, f"{count:,} dead letter{pluralize(count)} {done}.", messages.SUCCESS)
+        return None
+
+    def _question(self, request: HttpRequest, letters: QuerySet[DeadLetter], act: str) -> TemplateResponse:
+        dead = letters.filter(state=DeadLetter.State.DEAD)
+        reasons = dead_letters.by_reason(dead)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{act.capitalize()} dead letters",
+            "opts": self.model._meta,
+            "act": act,
+            "total": sum(reason.count for reason in reasons),
+            "others": letters.exclude(state=DeadLetter.State.DEAD).count(),
+            "reasons": [(title_of(reason.sink), reason) for reason in reasons],
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "newest": dead.aggregate(newest=Max("id"))["newest"] or 0,
+            "is_reason_missing": "newest" in request.POST,
+        }
+        return TemplateResponse(request, "capture/resolve_dead_letters.html", context)
 
     @admin.display(description="response")
     def response_as_json(self, letter: DeadLetter) -> SafeString:
@@ -203,3 +261,9 @@ class LedgerDayAdmin(LookOnly):
     @admin.display(description="difference")
     def difference(self, account: LedgerDay) -> int:
         return account.difference
+
+
+@admin.register(SchemaDrift)
+class SchemaDriftAdmin(LookOnly):
+    list_display = ("sink", "table", "column", "difference", "remedy", "found_at")
+    list_filter = (SinkFilter,)

@@ -51,13 +51,24 @@ class Card:
     @property
     def state(self) -> str:
         """The health word, or `unknown` when the last reading says nothing about now."""
-        if not self.is_enabled:
+        if not self.is_enabled or self.is_off:
             return "disabled"
         return self.reading.health if self.reading and not self.is_stale else "unknown"
 
     @property
     def is_paused(self) -> bool:
         return self.sink.state == Sink.State.PAUSED
+
+    @property
+    def is_off(self) -> bool:
+        return self.sink.state == Sink.State.OFF
+
+    @property
+    def circuit(self) -> str:
+        """The breaker: `closed` while all is well, `open` while the sink rests, `half-open` for one batch at a time."""
+        if not self.sink.failures:
+            return "closed"
+        return "open" if self.next_try_at else "half-open"
 
     @property
     def next_try_at(self) -> datetime | None:

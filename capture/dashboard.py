@@ -3,21 +3,27 @@
 Nothing here asks a sink anything. Every query is bounded: by the number of sinks, or by a limit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, QueryDict
 
-from capture import cards, control, health, history, sinks
-from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading
+from capture import cards, control, health, history, notices, sinks
+from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, Sink
 
 CHANGE_PERMISSION = "capture.change_sink"
+ACTS: dict[str, tuple[Callable[..., Sink], str]] = {
+    "pause": (control.pause, "is paused"),
+    "resume": (control.resume, "is resumed"),
+    "off": (control.off, "is switched off"),
+    "on": (control.on, "is switched on and catches up"),
+}
 LEDGER_DAYS = 7
 LATEST_BATCHES = 20
 LETTERS_LOOKED_AT = 500
@@ -75,6 +81,19 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """A back-fill as it would be, or why it cannot be."""
+
+    name: str
+    found: control.BackFill | None
+    refusal: str
+
+    @property
+    def title(self) -> str:
+        return cards.title_of(self.name)
+
+
+@dataclass(frozen=True)
 class Headline:
     """The dashboard in one line."""
 
@@ -101,6 +120,7 @@ class BackendHealth:
             "range": chosen,
             "read_at": (read_at := cards.last_read(readings.values())),
             "is_stale": cards.is_stale(read_at, now),
+            "notices": notices.sentences(),
             "cards": cards.of_sinks(readings, history.of_sinks(chosen, now), now),
             "has_events": Event.objects.exists(),
             "accounts": accounts(now),
@@ -109,6 +129,7 @@ class BackendHealth:
             "reasons": reasons(),
             "letters_looked_at": LETTERS_LOOKED_AT,
             "may_change": request.user.has_perm(CHANGE_PERMISSION),
+            "back_fill": proposed(request) if request.user.has_perm(CHANGE_PERMISSION) else None,
         }
 
     def headline(self, request: HttpRequest) -> Headline:
@@ -122,25 +143,30 @@ class BackendHealth:
         return _headline(readings)
 
     def act(self, request: HttpRequest) -> str:
-        """Pauses or resumes a sink, and leaves word in the admin's log of who did it.
+        """Does to one sink what a button says, and says what was done.
 
         Raises:
             PermissionDenied: the user may look only.
         """
         if not request.user.has_perm(CHANGE_PERMISSION):
             raise PermissionDenied
-        acts = {"pause": (control.pause, "paused"), "resume": (control.resume, "resumed")}
-        if request.POST.get("act") not in acts:
-            raise Http404("A sink can be paused or resumed.")
-        do, done = acts[request.POST["act"]]
+        name, act = request.POST.get("sink", ""), request.POST.get("act")
+        who = {"by": request.user.get_username(), "because": request.POST.get("because", "").strip()}
         try:
-            sink = do(request.POST.get("sink", ""))
+            if act == "back-fill":
+                done = control.back_fill(name, chosen_day(request.POST), **who)
+                return (
+                    f"{cards.title_of(name)} gets {done.batches:,} batches with {done.events:,} events again."
+                )
+            if act in ACTS:
+                do, now = ACTS[act]
+                do(name, **who)
+                return f"{cards.title_of(name)} {now}."
         except control.UnknownSink as error:
             raise Http404(str(error)) from error
-        LogEntry.objects.log_actions(
-            request.user.pk or 0, [sink], CHANGE, change_message=f"{done.capitalize()}.", single_object=True
-        )
-        return f"{cards.title_of(sink.name)} is {done}."
+        except ValueError as error:
+            return f"Nothing was done. {error}"
+        raise Http404("That is nothing a sink can be told.")
 
 
 def _headline(readings: dict[str, Reading]) -> Headline:
@@ -152,6 +178,30 @@ def _headline(readings: dict[str, Reading]) -> Headline:
     delivered = sum(reading.delivered for reading in readings.values())
     well = "The one sink is" if len(readings) == 1 else f"All {len(readings)} sinks are"
     return Headline("healthy", f"{well} healthy; {delivered:,} deliveries")
+
+
+def proposed(request: HttpRequest) -> Proposal | None:
+    """The back-fill that the address asks about; nothing is done before somebody agrees to it."""
+    name = request.GET.get("back_fill", "")
+    if name not in settings.SINKS:
+        return None
+    try:
+        return Proposal(name, control.would_back_fill(name, chosen_day(request.GET)), "")
+    except ValueError as error:
+        return Proposal(name, None, str(error))
+
+
+def chosen_day(data: QueryDict) -> date | None:
+    """The day that a back-fill should begin with; none means all the log.
+
+    Raises:
+        ValueError: it is no day.
+    """
+    text = data.get("since", "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ValueError(f"“{text}” is not a day such as 2026-11-20.") from error
 
 
 def chosen_range(request: HttpRequest) -> history.Range:

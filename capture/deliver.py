@@ -8,24 +8,25 @@ Invariants:
 """
 
 import logging
+import math
 import random
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from capture import log, retry, seal, sinks
-from capture.models import DeadLetter, OutboxBatch, Sink
+from capture import dead_letters, log, retry, seal, sinks
+from capture.models import OutboxBatch, Sink
 from capture.records import Record
 from capture.sinks.base import Batch, BatchRefused, Misconfigured, RowsRefused, Unavailable
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
 BUDGET_SECONDS = 20.0
 STATES = OutboxBatch.State
 
@@ -51,34 +52,45 @@ def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool =
     """Seals and delivers what is due for one sink until nothing is, or time is up; returns events delivered."""
     if not sinks.is_enabled(name):
         return 0
+    dead_letters.gather(name)
     delivered = 0
     deadline = time.monotonic() + budget_seconds
     while time.monotonic() < deadline:
         sealed = seal.due(name, is_final=is_final)
+        sendable_until = time.monotonic() + settings.OUTBOX_LEASE_SECONDS
         batch = claim(name)
         if batch is None and not sealed:
             break
         if batch is not None:
-            delivered += send(batch)
+            delivered += send(batch, sendable_until)
     return delivered
 
 
 def claim(name: str) -> OutboxBatch | None:
     """The oldest batch that may be tried now, leased to the caller; none when there is none."""
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"token": uuid4(), "lease_seconds": LEASE.total_seconds(), "sink": name})
+        cursor.execute(
+            CLAIM, {"token": uuid4(), "lease_seconds": settings.OUTBOX_LEASE_SECONDS, "sink": name}
+        )
         claimed = cursor.fetchone()
     return OutboxBatch.objects.get(id=claimed[0]) if claimed else None
 
 
-def send(batch: OutboxBatch) -> int:
-    """Sends a claimed batch and settles it; returns how many of its events were delivered."""
+def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
+    """Sends a claimed batch and settles it; returns how many of its events were delivered.
+
+    Args:
+        sendable_until: when the lease ends, by this process's monotonic clock.
+    """
     is_repeated = batch.attempts > 1
     try:
         records = log.read(batch)
         while records:
             try:
-                sinks.get(batch.sink).deliver(Batch(batch.label, batch.object_name, records, is_repeated))
+                sent = Batch(
+                    batch.label, batch.object_name, records, is_repeated, sendable_until, batch.sequence
+                )
+                sinks.get(batch.sink).deliver(sent)
                 break
             except RowsRefused as error:
                 exclude(batch, records, error)
@@ -102,6 +114,8 @@ def settle(batch: OutboxBatch, delivered: int) -> int:
     if not settled:
         logger.warning("Batch %s was delivered after its lease had run out; another worker has it.", batch)
         return 0
+    if batch.is_replay:
+        dead_letters.settle(batch)
     Sink.objects.filter(name=batch.sink).update(
         delivered=F("delivered") + delivered, failures=0, available_at=Now()
     )
@@ -109,25 +123,33 @@ def settle(batch: OutboxBatch, delivered: int) -> int:
 
 
 def postpone(batch: OutboxBatch, error: Unavailable) -> None:
-    """Gives the batch back, and lets the whole sink rest: what is away for one batch is away for all."""
+    """Gives the batch back, and lets the whole sink rest: what is away for one batch is away for all.
+
+    A batch that is another's by now is left to it, and so is the judgement of the sink.
+    """
     said = str(error)
     with transaction.atomic():
-        _owned(batch).update(
+        given_back = _owned(batch).update(
             state=STATES.SEALED,
             lease_token=None,
             leased_until=None,
             last_error=said,
             first_error=batch.first_error or said,
         )
-        sink = Sink.objects.select_for_update(no_key=True).get(name=batch.sink)
-        sink.failures += 1
-        rest = rest_after(error, sink.failures)
-        sink.available_at = datetime.now(UTC) + rest
-        sink.last_error, sink.last_error_at = said, datetime.now(UTC)
-        sink.save(update_fields=["failures", "available_at", "last_error", "last_error_at"])
+        rest = _rest(batch.sink, error) if given_back else timedelta(0)
     logger.warning(
         "%s did not take batch %s; next try in %.1f s: %s", batch.sink, batch, rest.total_seconds(), said
     )
+
+
+def _rest(name: str, error: Unavailable) -> timedelta:
+    sink = Sink.objects.select_for_update(no_key=True).get(name=name)
+    sink.failures += 1
+    rest = rest_after(error, sink.failures)
+    sink.available_at = datetime.now(UTC) + rest
+    sink.last_error, sink.last_error_at = str(error), datetime.now(UTC)
+    sink.save(update_fields=["failures", "available_at", "last_error", "last_error_at"])
+    return rest
 
 
 def rest_after(error: Unavailable, failures: int) -> timedelta:
@@ -138,13 +160,15 @@ def rest_after(error: Unavailable, failures: int) -> timedelta:
 def block(batch: OutboxBatch, error: BatchRefused) -> None:
     """Sets the batch aside for a person; the sink goes on with the next one."""
     said = str(error)
-    _owned(batch).update(
+    blocked = _owned(batch).update(
         state=STATES.BLOCKED,
         lease_token=None,
         leased_until=None,
         last_error=said,
         first_error=batch.first_error or said,
     )
+    if not blocked:
+        return
     Sink.objects.filter(name=batch.sink).update(last_error=said, last_error_at=Now())
     logger.error("Batch %s is blocked and needs a person: %s", batch, said)
 
@@ -158,19 +182,8 @@ def exclude(batch: OutboxBatch, records: Sequence[Record], error: RowsRefused) -
     with transaction.atomic():
         if not _owned(batch).update(excluded=F("excluded") + len(error.refusals)):
             raise Unavailable("the lease ran out while rows were being refused")
-        types = {record.event_id: record.event_type for record in records}
-        DeadLetter.objects.bulk_create(
-            DeadLetter(
-                batch=batch,
-                sink=batch.sink,
-                day=batch.day,
-                event_id=event_id,
-                event_type=types[event_id],
-                reason=refusal.reason,
-                response=refusal.response,
-            )
-            for event_id, refusal in error.refusals.items()
-        )
+        bury = dead_letters.bury_again if batch.is_replay else dead_letters.bury
+        bury(batch, records, error.refusals)
     batch.excluded += len(error.refusals)
     logger.error("%s refused %s events of batch %s for good.", batch.sink, len(error.refusals), batch)
 

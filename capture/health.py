@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Sum
 
-from capture import sinks
-from capture.models import DeadLetter, OutboxBatch, Reading, Sink
+from capture import notices, partitions, rebase, sinks
+from capture.models import DeadLetter, OutboxBatch, Reading, SchemaDrift, Sink
 
 LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
 """Seconds an undelivered event may wait before its sink counts as degraded: twice and more what sealing takes."""
@@ -37,6 +37,8 @@ def take_readings(now: datetime | None = None) -> list[Reading]:
     readings = [reading(name, now) for name in settings.SINKS]
     Reading.objects.bulk_create(readings, ignore_conflicts=True)
     Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
+    notices.replace(partitions.KIND, partitions.warnings())
+    rebase.watch()
     return readings
 
 
@@ -49,12 +51,18 @@ def reading(name: str, now: datetime) -> Reading:
     return Reading(
         sink=name,
         taken_at=now,
-        health=judged(sink, lag, has_casualties=bool(dead or blocked)),
+        health=judged(sink, lag, has_casualties=bool(dead or blocked or is_amiss(name))),
         waiting=owed.waiting,
         lag_seconds=lag,
         delivered=sink.delivered,
         dead=dead,
     )
+
+
+def is_amiss(name: str) -> bool:
+    """Whether the store was found to hold something twice, or to have other tables than the vocabulary."""
+    doubled = OutboxBatch.objects.filter(sink=name, doubled__gt=0)
+    return doubled.exists() or SchemaDrift.objects.filter(sink=name).exists()
 
 
 def backlog(sink: Sink) -> Backlog:
@@ -99,18 +107,24 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     capture = {name: _state(name, readings.get(name)) for name in settings.SINKS}
     newest = max((found.taken_at for found in readings.values()), default=None)
     is_stale = newest is None or now - newest > STALE_AFTER
-    well = all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale
+    noticed = notices.sentences()
+    well = (
+        all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale and not noticed
+    )
     return {
         "status": "healthy" if well else "degraded",
         "data_capture": capture,
         "database": "healthy",
         "worker": "stale" if is_stale else "healthy",
         "read_at": newest.isoformat() if newest else None,
+        "notices": noticed,
     }
 
 
 def _state(name: str, last: Reading | None) -> str:
-    """As last read; but whether a sink is on, this process knows better than a reading from before its start."""
+    """As last read; but whether a sink is on, settings and row know better than a reading from before a change."""
     if not sinks.is_enabled(name):
         return "disabled"
-    return "degraded" if last is None or last.health == "disabled" else last.health
+    if last and last.health == "disabled":
+        return "disabled" if Sink.objects.filter(name=name, state=Sink.State.OFF).exists() else "degraded"
+    return last.health if last else "degraded"

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection, transaction
 
-from capture import events, wakeup
+from capture import events, rejections, wakeup
 from capture.records import encoder
 from capture.validation import PAST, Checked, Fault, InvalidEvent, check, decode
 from leafloaf.lib.problems import Problem
@@ -112,6 +112,7 @@ def accept(
             receipt.rejected.append(Rejection(index, said_event_id(body), error.faults))
     store(checked, received_at, receipt)
     receipt.rejected.sort(key=lambda rejection: rejection.index)
+    rejections.count(((bodies[refused.index], refused.faults) for refused in receipt.rejected), received_at)
     return receipt
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from capture.models import LedgerDay, Sink
+from capture.models import LedgerDay, OutboxBatch, Sink
 from capture.partitions import start_of
 
 RECENT_DAYS = 2
@@ -65,7 +65,10 @@ def open_accounts(accounts: Iterable[LedgerDay]) -> list[LedgerDay]:
 def _accounts(name: str, since: date) -> list[LedgerDay]:
     """The accounts of one sink, for the days that may have changed."""
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
-    older = LedgerDay.objects.filter(~Q(pending=0, dead=0), sink=name, day__lt=since)
+    # A back-fill makes closed days owe something again.
+    owed = OutboxBatch.objects.filter(~Q(state=OutboxBatch.State.DELIVERED), sink=name).values("day")
+    unsettled = ~Q(pending=0, dead=0) | Q(day__in=owed)
+    older = LedgerDay.objects.filter(unsettled, sink=name, day__lt=since)
     captured = dict(older.values_list("day", "captured")) | dict(_rows(CAPTURED, [start_of(since)]))
     days = sorted(captured)
     sides: dict[str, Counter[date]] = defaultdict(Counter)

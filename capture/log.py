@@ -1,7 +1,7 @@
 """Reading the log back: the records of a sealed batch."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +18,17 @@ payloads = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 READ = """
     SELECT event_id, event_type, received_at, occurred_at, subject_id, session_id, payload::text, schema_version
     FROM capture_event
-    WHERE (xid, id) >= (%s, %s) AND (xid, id) <= (%s, %s) AND received_at >= %s AND received_at < %s
+    WHERE (xid, id) >= (%s, %s) AND (xid, id) <= (%s, %s) AND received_at >= %s AND received_at < %s {only}
     ORDER BY xid, id
+"""
+READ_ALL = READ.format(only="")
+READ_THESE = READ.format(only="AND event_id = ANY(%s)")
+OLDEST_DAY = """
+    SELECT min(day) FROM (
+        SELECT to_date(substring(inhrelid::regclass::text FROM '_p([0-9]{8})$'), 'YYYYMMDD') AS day
+        FROM pg_inherits WHERE inhparent = 'capture_event'::regclass
+        UNION ALL SELECT (min(received_at) AT TIME ZONE 'UTC')::date FROM capture_event_default
+    ) AS days
 """
 
 
@@ -29,19 +38,45 @@ def read(batch: OutboxBatch) -> list[Record]:
     Raises:
         BatchRefused: the log no longer holds what was sealed.
     """
-    day = start_of(batch.day)
-    bounds: list[Any] = [str(batch.first_xid), batch.first_id, str(batch.last_xid), batch.last_id]
-    with connection.cursor() as cursor:
-        cursor.execute(READ, [*bounds, day, day + timedelta(days=1)])
-        records = [_record(row) for row in cursor.fetchall()]
-    if len(records) != batch.count or checksum(record.event_id for record in records) != batch.checksum:
-        raise BatchRefused(
-            f"the log holds {len(records)} of the {batch.count} events that were sealed, or others"
-        )
-    if not batch.excluded:
+    records = _replayed(batch) if batch.is_replay else _range(batch)
+    # What leaves a replay batch leaves its checksum too; a range of the log keeps the one it was sealed with.
+    count = batch.count - batch.excluded if batch.is_replay else batch.count
+    if len(records) != count or checksum(record.event_id for record in records) != batch.checksum:
+        raise BatchRefused(f"the log holds {len(records)} of the {count} events that were sealed, or others")
+    if not batch.excluded or batch.is_replay:
         return records
     left = set(DeadLetter.objects.filter(batch=batch).values_list("event_id", flat=True))
     return [record for record in records if record.event_id not in left]
+
+
+def _range(batch: OutboxBatch) -> list[Record]:
+    return _records(READ_ALL, _bounds(batch))
+
+
+def _replayed(batch: OutboxBatch) -> list[Record]:
+    """The events of the dead letters that the batch tries again, which lie scattered over its range."""
+    event_ids = list(DeadLetter.objects.filter(replay_batch=batch).values_list("event_id", flat=True))
+    return _records(READ_THESE, [*_bounds(batch), event_ids])
+
+
+def _bounds(batch: OutboxBatch) -> list[Any]:
+    day = start_of(batch.day)
+    first, last = [str(batch.first_xid), batch.first_id], [str(batch.last_xid), batch.last_id]
+    return [*first, *last, day, day + timedelta(days=1)]
+
+
+def _records(query: str, parameters: list[Any]) -> list[Record]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return [_record(row) for row in cursor.fetchall()]
+
+
+def oldest_day() -> date:
+    """The first UTC day that the log still holds, or today when it has no partition at all."""
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST_DAY)
+        found: date | None = cursor.fetchone()[0]
+    return found or datetime.now(UTC).date()
 
 
 def checksum(event_ids: Any) -> str:

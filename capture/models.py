@@ -127,9 +127,12 @@ class OutboxBatch(models.Model):
         help_text="Holds dead letters that are tried again; no range of the log, no part of the ledger.",
     )
     recounted_at = models.DateTimeField(
-        null=True, help_text="When its store was last asked what it holds of it."
+        null=True, help_text="When its store was last asked what it holds of it; null since it was sent anew."
     )
     held = models.PositiveIntegerField(null=True, help_text="How many of its events the store held then.")
+    doubled = models.PositiveIntegerField(
+        db_default=0, help_text="How many of its events the store held more than once."
+    )
     first_error = models.TextField(blank=True)
     last_error = models.TextField(blank=True)
 
@@ -145,6 +148,13 @@ class OutboxBatch(models.Model):
                 name="capture_batch_owed",
             ),
             models.Index(fields=["day", "sink"], name="capture_batch_day"),
+            models.Index(
+                models.F("sink"),
+                models.F("recounted_at").asc(nulls_first=True),
+                condition=models.Q(state="delivered"),
+                name="capture_batch_recount",
+            ),
+            models.Index(fields=["sink"], condition=models.Q(doubled__gt=0), name="capture_batch_doubled"),
         ]
 
     def __str__(self) -> str:
@@ -258,3 +268,67 @@ class RejectionCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} at {self.pointer}"
+
+
+class Watermark(models.Model):
+    """Up to which transaction a count has read the log: every event before `xid` is in it, none from there on."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    xid = XidField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.xid}"
+
+
+class Volume(models.Model):
+    """How many events of a type were captured in an hour, so that no page has to count the log."""
+
+    hour = models.DateTimeField()
+    event_type = models.CharField(max_length=32)
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hour", "event_type"], name="one_volume_per_hour_and_type")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.event_type} at {self.hour}"
+
+
+class Notice(models.Model):
+    """A sentence that a task has for staff, for as long as it holds; no page has to find it out by itself."""
+
+    kind = models.CharField(max_length=32, help_text="What found it; each kind replaces only its own.")
+    sentence = models.CharField(max_length=400)
+    first_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "sentence"], name="one_notice_per_sentence")
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class SchemaDrift(models.Model):
+    """One place where a sink's live table differs from the vocabulary, as found when they were last compared."""
+
+    sink = models.CharField(max_length=32)
+    table = models.CharField(max_length=512)
+    column = models.CharField(max_length=512, blank=True, help_text="Empty when the table itself differs.")
+    difference = models.TextField()
+    remedy = models.TextField()
+    found_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["sink", "table", "column", "difference"], name="one_drift_per_difference"
+            )
+        ]
+
+    def __str__(self) -> str:
+        name = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{name} {self.difference}; {self.remedy}"

@@ -27,9 +27,12 @@ READY = """
     SELECT xid, id, event_id, received_at, (received_at AT TIME ZONE 'UTC')::date
     FROM capture_event
     WHERE (xid, id) > (%s, %s) AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND received_at >= %s
+      AND NOT EXISTS (SELECT FROM capture_sink WHERE cursor_xid >= pg_snapshot_xmax(pg_current_snapshot()))
+      AND NOT EXISTS (SELECT FROM capture_notice WHERE kind = 'future log')
     ORDER BY xid, id
     LIMIT %s
 """
+"""Nothing is ready while the log is another cluster's: see `capture.rebase`."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ def due(name: str, *, now: datetime | None = None, is_final: bool = False) -> in
     if not _is_anything_due(name, size, latest):
         return 0
     with transaction.atomic():
-        sink = _locked(name)
+        sink = locked(name)
         if sink is None or sink.state != Sink.State.ENABLED:
             return 0
         ready = _ready(sink, size * BATCHES_AT_ONCE)
         parts = [part for part in _parts(ready, size) if _is_due(part, ready, size, latest)]
-        batches = [_batch(sink, part, now) for part in parts]
+        batches = [batch(sink, part, now) for part in parts]
         if batches:
             OutboxBatch.objects.bulk_create(batches)
             _advance(sink, parts[-1][-1])
@@ -76,7 +79,7 @@ def _is_anything_due(name: str, size: int, latest: datetime) -> bool:
     return len(ready) == size or any(event.received_at <= latest for event in ready)
 
 
-def _locked(name: str) -> Sink | None:
+def locked(name: str) -> Sink | None:
     """The sink's row, locked; none while another sealer holds it. Made on first sight."""
     rows = Sink.objects.select_for_update(skip_locked=True, no_key=True).filter(name=name)
     if sink := rows.first():
@@ -110,7 +113,8 @@ def _is_due(part: list[Position], ready: list[Position], size: int, latest: date
     return len(part) == size or part[-1] != ready[-1] or min(event.received_at for event in part) <= latest
 
 
-def _batch(sink: Sink, part: list[Position], now: datetime) -> OutboxBatch:
+def batch(sink: Sink, part: list[Position], now: datetime) -> OutboxBatch:
+    """A batch of these events, under the next number of the sink's row, which the caller holds and stores."""
     sequence = sink.next_sequence
     sink.next_sequence += 1
     first, last = part[0], part[-1]

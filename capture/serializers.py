@@ -19,7 +19,7 @@ class RejectionSerializer(serializers.Serializer[Any]):
 
     index = serializers.IntegerField()
     event_id = serializers.CharField(allow_null=True)
-    errors = FaultSerializer(source="faults", many=True)
+    errors = FaultSerializer(source="faults", many=True)  # type: ignore[assignment] # the contract's name for it
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
@@ -45,5 +45,8 @@ class HealthSerializer(serializers.Serializer[Any]):
     database = serializers.CharField()
     worker = serializers.CharField(
         required=False, help_text="stale when no reading was taken for two minutes"
+    )
+    notices = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Sentences about what needs a person."
     )
     read_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -1,12 +1,14 @@
 """What Celery calls. Each task is a management command too; retries live in the outbox, never here."""
 
+import logging
 import threading
 from collections import defaultdict
 
 from celery import shared_task
 
-from capture import deliver, health, ledger, partitions
+from capture import deliver, health, ledger, partitions, reconcile, retention, schema_check, volumes
 
+logger = logging.getLogger(__name__)
 _draining: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -34,3 +36,31 @@ def close_ledger() -> None:
 @shared_task
 def make_partitions() -> None:
     partitions.ensure()
+
+
+@shared_task
+def count_volumes() -> None:
+    volumes.count()
+
+
+@shared_task
+def prune_events() -> None:
+    retention.prune()
+
+
+@shared_task(soft_time_limit=280)
+def reconcile_recent() -> None:
+    reconcile.recent()
+
+
+@shared_task(soft_time_limit=280)
+def reconcile_overdue() -> None:
+    reconcile.overdue()
+
+
+@shared_task
+def check_schema() -> None:
+    try:
+        schema_check.run()
+    except schema_check.Unanswered as error:
+        logger.warning("%s", error)

@@ -141,7 +141,7 @@ def corrected(
         happened = timestamp if sent_at is UNSET else timestamp + (received_at - sent_at)
         age = received_at - happened
     except OverflowError:
-        age = timedelta.max if timestamp < received_at else -timedelta.max
+        age = timedelta.max if timestamp < received_at else timedelta.min
         happened = timestamp
     if -age > AHEAD:
         raise InvalidEvent(

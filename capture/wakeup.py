@@ -40,7 +40,9 @@ def drain(count: int) -> None:
     try:
         for name, sink in settings.SINKS.items():
             if sink["ENABLED"]:
-                current_app.send_task(TASK, args=[name], expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
+                current_app.send_task(
+                    TASK, args=[name], expires=EXPIRES_SECONDS, retry=False, ignore_result=True
+                )
     except (OperationalError, OSError) as error:
         _counter.quiet_until = time.monotonic() + QUIET_SECONDS
         logger.warning(

@@ -6,8 +6,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_init
 
+from leafloaf.lib import folder_broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leafloaf.settings")
 
+folder_broker.install()
 app = Celery("leafloaf")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -4,6 +4,7 @@ Django would start with `REDIS_ENABLED=maybe` read as false. Here every wrong or
 `Problem` that `leafloaf.checks` reports as one sentence, and web, worker and beat refuse to start.
 """
 
+import os
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -40,8 +41,9 @@ class Environment:
             environ.Env.read_env(file)
 
     def text(self, variable: str, default: str | None = None) -> str:
-        """The variable's text; without a default it is required."""
-        value = str(self._env.str(variable, default="" if default is None else default)).strip()
+        """The variable's text, an empty one being none; without a default it is required."""
+        # Not through django-environ, which takes a value that begins with `$` for the name of another variable.
+        value = os.environ.get(variable, "").strip() or default or ""
         if not value and default is None:
             self.wrong(variable, "is not set", f"Set {variable}; .env.example says what it means.")
         return value
@@ -67,13 +69,20 @@ class Environment:
     def url(self, variable: str, schemes: tuple[str, ...], default: str | None = None) -> str:
         """An address with one of the schemes; the empty default means that it may be left out."""
         value = self.text(variable, default)
-        scheme = urlsplit(value).scheme
-        if value and scheme not in schemes:
-            wanted = " or ".join(f"{known}://…" for known in schemes)
-            # The value may hold a password: only its scheme is repeated.
+        wanted = " or ".join(f"{known}://…" for known in schemes)
+        # The value may hold a password: only its scheme is repeated, and no error of a parser.
+        try:
+            parts = urlsplit(value)
+            if "," not in parts.netloc:  # several hosts have several ports
+                _ = parts.port
+        except ValueError:
             self.wrong(
-                variable, f"must start with {wanted}, not with {scheme or 'no scheme'!r}", f"Write {wanted}"
+                variable, "is not an address", f"Write {wanted}, with /, # and ? in a password as %XX."
             )
+            return ""
+        if value and parts.scheme not in schemes:
+            said = parts.scheme or "no scheme"
+            self.wrong(variable, f"must start with {wanted}, not with {said!r}", f"Write {wanted}")
             return ""
         return value
 
@@ -83,6 +92,14 @@ class Environment:
         if not url:
             return {"ENGINE": "django.db.backends.dummy"}
         return dict(self._env.db_url_config(url))  # type: ignore[no-untyped-call]
+
+    def choice(self, variable: str, choices: tuple[str, ...], default: str) -> str:
+        """One of some words, in whatever case."""
+        value = self.text(variable, default).upper()
+        if value not in choices:
+            self.wrong(variable, f"must be one of {', '.join(choices)}, not {value!r}", "Write one of them.")
+            return default
+        return value
 
     def words(self, variable: str, default: str = "") -> list[str]:
         return [word.strip() for word in self.text(variable, default).split(",") if word.strip()]

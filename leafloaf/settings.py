@@ -1,9 +1,11 @@
 """LeafLoaf's settings, in the order of Django's documentation; `.env.example` says what each variable means."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from celery.schedules import crontab
 
 from leafloaf.environment import Environment
 
@@ -82,7 +84,8 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL")}
 if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         {
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 3},
+            # Left alone, the pool's back-off sleeps as long again as the server was away.
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 3, "reconnect_timeout": 2},
             "connect_timeout": 3,
             "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
         }
@@ -176,6 +179,8 @@ CELERY_BROKER_URL = env.url(
     ("redis", "rediss", "filesystem", "gcpubsub", "amqp", "memory"),
     REDIS_URL or "filesystem://",
 )
+if not CELERY_BROKER_URL:  # Celery asks the environment first, and would stop with a traceback of its own
+    os.environ.pop("CELERY_BROKER_URL", None)
 CELERY_BROKER_FOLDER = VAR_DIR / "celery"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {
@@ -234,6 +239,7 @@ SINKS: dict[str, dict[str, Any]] = {
             "endpoint": CLOUD_STORAGE_ENDPOINT,
             "project": BIGQUERY_PROJECT or "leafloaf",
             "location": BIGQUERY_LOCATION,
+            "is_zipped": env.boolean("CLOUD_STORAGE_GZIP", False),
         },
     },
     "bigquery": {
@@ -250,6 +256,7 @@ SINKS: dict[str, dict[str, Any]] = {
     },
 }
 RAW_EVENT_RETENTION_DAYS = 90
+OUTBOX_LEASE_SECONDS = float(env.number("OUTBOX_LEASE_SECONDS", "120", minimum="1"))
 
 CELERY_BEAT_SCHEDULE = {
     **{
@@ -269,6 +276,23 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "count-volumes": {"task": "capture.tasks.count_volumes", "schedule": 60.0, "options": {"expires": 60}},
+    "reconcile-recent": {
+        "task": "capture.tasks.reconcile_recent",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "reconcile-overdue": {
+        "task": "capture.tasks.reconcile_overdue",
+        "schedule": crontab(hour=8, minute=20),
+        "options": {"expires": 3600},
+    },
+    "check-schema": {"task": "capture.tasks.check_schema", "schedule": 3600.0, "options": {"expires": 3600}},
+    "prune-events": {
+        "task": "capture.tasks.prune_events",
+        "schedule": crontab(hour=7, minute=20),  # UTC: the shop's night
+        "options": {"expires": 3600},
+    },
 }
 
 # Storefront
@@ -278,7 +302,7 @@ SEARCH_ALPHA = 0.0
 
 # Staff
 
-DASHBOARDS = ["capture.dashboard.BackendHealth"]
+DASHBOARDS = ["capture.dashboard.BackendHealth", "capture.quality_dashboard.DataQuality"]
 
 # Tests and benches read real data sets from this folder and skip, saying so, when it is not given.
 
@@ -286,6 +310,7 @@ LEAFLOAF_DATA_DIR = env.text("LEAFLOAF_DATA_DIR", "")
 
 # Logging: one line an event on stderr; never a user id, never a secret
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -302,7 +327,7 @@ LOGGING = {
             for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat")
         },
     },
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }
 
 SETTINGS_PROBLEMS = env.problems

@@ -21,8 +21,16 @@ class Standin:
     def mend(self) -> None:
         self._call("DELETE", "faults")
 
+    def fired(self) -> int:
+        """How often the faults in force have struck so far."""
+        return sum(fault["fired"] for fault in self._call("GET", "faults")["faults"])
+
     def advance(self, seconds: float) -> None:
         self._call("POST", "clock", {"advance_seconds": seconds})
+
+    def lose_rows(self, table: str, every: int) -> None:
+        """Has BigQuery acknowledge every n-th row of a table and not store it; 0 loses none."""
+        self._call("POST", "lose_rows", {"table": table, "every": every})
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 (our own server)

@@ -5,9 +5,12 @@ caller may call it again with the same batch, after any outcome and from another
 Which exception it raises is the whole of what the caller learns: try later, needs a person, or these rows never.
 """
 
+import math
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from capture.records import Record
@@ -20,14 +23,85 @@ TIMEOUT_SECONDS = 30.0
 class Batch:
     """A sealed batch as a sink gets it.
 
-    `label` and `object_name` never change between attempts; `is_repeated` says that an earlier attempt may have
-    reached the store although nobody heard its answer.
+    `label`, `object_name` and `sequence`, its number among the sink's batches, never change between attempts;
+    `is_repeated` says that an earlier attempt may have reached the store although nobody heard its answer.
+    `sendable_until`, by `time.monotonic`, is when the caller's lease ends.
     """
 
     label: str
     object_name: str
     records: Sequence[Record]
     is_repeated: bool = False
+    sendable_until: float = math.inf
+    sequence: int = 0
+
+    def seconds_left(self) -> float:
+        """How long the next call to the store may take.
+
+        A worker that was frozen (SIGSTOP, a paused machine) must not go on where it was: another has had the batch
+        since, and a store that forgets what it was sent would take the rest of it twice.
+
+        Raises:
+            Unavailable: no time is left; the batch is, or may be, another worker's.
+        """
+        left = min(TIMEOUT_SECONDS, self.sendable_until - time.monotonic())
+        if left <= 0:
+            raise Unavailable("the lease ran out before everything was sent")
+        return left
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """A batch that the store said it holds, to be counted again.
+
+    Attributes:
+        day: UTC day on which every event of it was received.
+        count: how many events it should hold: those that left the batch are not among them.
+        read: the events from the log; None when the log no longer holds the batch as it was sealed. Dear: for a
+            store that cannot tell by count and checksum.
+    """
+
+    label: str
+    object_name: str
+    day: date
+    count: int
+    read: Callable[[], Sequence[Record] | None]
+
+
+@dataclass(frozen=True)
+class Recount:
+    """What a store holds of one batch.
+
+    Attributes:
+        held: how many of the batch's events, each counted once.
+        doubled: how many events it holds more than once.
+    """
+
+    held: int
+    doubled: int = 0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where a store's table is not as the vocabulary has it.
+
+    Attributes:
+        column: the path to it, such as `items.price`; empty when it is about the table itself.
+        remedy: what to do about it.
+        change: what the store's set-up does about it, in the past tense; empty when it does nothing.
+        stops_rows: the store refuses rows because of it.
+    """
+
+    table: str
+    column: str
+    difference: str
+    remedy: str
+    change: str = ""
+    stops_rows: bool = False
+
+    def __str__(self) -> str:
+        name = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{name} {self.difference}; {self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +132,10 @@ class RowsRefused(Exception):
         self.refusals = refusals
 
 
+class RecountUnsupported(Exception):
+    """The store does not hold events that could be counted; the text says what it holds."""
+
+
 class BaseSink(ABC):
     """One outside store."""
 
@@ -72,3 +150,29 @@ class BaseSink(ABC):
     @abstractmethod
     def probe(self) -> None:
         """Asks the store whether it would take a batch; raises `Unavailable` or `Misconfigured` if not."""
+
+    def differences(self, retention_days: int) -> Sequence[Difference]:
+        """Where the store's tables are not as the vocabulary has them; a store without tables has none.
+
+        Raises:
+            Unavailable, Misconfigured, BatchRefused: as for `deliver`.
+        """
+        return []
+
+    def recount(self, batches: Sequence[Acknowledged]) -> Mapping[str, Recount]:
+        """Counts in the store what it holds of each batch, by label; changes nothing.
+
+        A batch that the store cannot be asked about, for the log no longer holds what to compare with, is left out.
+
+        Raises:
+            RecountUnsupported: this kind of store cannot be counted.
+            Unavailable, Misconfigured, BatchRefused: as for `deliver`; nothing is known then.
+        """
+        raise RecountUnsupported("it keeps what events add up to, not the events")
+
+    def make_way(self, batch: Acknowledged) -> None:  # noqa: B027 (most stores need nothing)
+        """Takes away what would stop the batch from being delivered again, when part of it was found missing.
+
+        Raises:
+            Unavailable, Misconfigured, BatchRefused: as for `deliver`.
+        """

@@ -5,39 +5,48 @@ de-duplication"). That is not enough for a retry after an outage, so a batch tha
 before it is sent again, and only what is missing is inserted.
 """
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-import requests
 from google.api_core import exceptions
-from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from capture import schema
 from capture.records import Record, encoder
+from capture.sinks import bigquery_schema
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
+    Acknowledged,
     BaseSink,
     Batch,
-    BatchRefused,
+    Difference,
     Misconfigured,
+    Recount,
     Refusal,
     RowsRefused,
     Unavailable,
 )
+from capture.sinks.bigquery_answers import FAILURES, classified, refused
 
-PERMANENT = {"invalid", "invalidQuery", "notImplemented"}
-NOT_THIS_ROW = {"stopped"}
 TOO_LARGE = 413
-FAILURES = (
-    exceptions.GoogleAPICallError,
-    exceptions.RetryError,
-    requests.RequestException,
-    auth_exceptions.GoogleAuthError,
-)
+UNKNOWN_COLUMN = "no such field"
+TABLE_CHECK_SECONDS = 10.0
+"""How long the answer to "is the table as the vocabulary has it?" is believed."""
+
+RECOUNT = """
+    SELECT batch, COUNT(DISTINCT event_id) AS events, COUNT(DISTINCT IF(copies > 1, event_id, NULL)) AS doubled
+    FROM (
+        SELECT batch, event_id, COUNT(*) OVER (PARTITION BY event_id) AS copies
+        FROM `{table}` WHERE timestamp >= @first AND timestamp < @end
+    )
+    WHERE batch IN UNNEST(@batches)
+    GROUP BY batch
+"""
 
 
 class BigQuerySink(BaseSink):
@@ -52,12 +61,11 @@ class BigQuerySink(BaseSink):
         self.dataset = dataset
         self.location = location
         self.endpoint = endpoint
+        self._checked: dict[str, tuple[float, list[Difference]]] = {}
 
     @cached_property
     def client(self) -> bigquery.Client:
-        if self.endpoint.startswith(
-            "http://"
-        ):  # a local server: no credentials for it, and none to leak to it
+        if self.endpoint.startswith("http://"):  # a local server: there are no credentials for it
             return bigquery.Client(
                 project=self.project,
                 credentials=AnonymousCredentials(),
@@ -78,37 +86,66 @@ class BigQuerySink(BaseSink):
                 held = self.held(event_type, batch.label, records)
                 records = [record for record in records if record.event_id not in held]
             if records:
-                refusals |= self.insert(event_type, batch.label, records)
+                refusals |= self.insert(event_type, batch, records)
         if refusals:
             raise RowsRefused(refusals)
 
-    def insert(self, event_type: str, label: str, records: Sequence[Record]) -> dict[str, Refusal]:
+    def insert(self, event_type: str, batch: Batch, records: Sequence[Record]) -> dict[str, Refusal]:
         """Streams the rows; returns those refused for good, in which case others of theirs may not be stored either."""
         try:
             answer = self.client.insert_rows_json(
                 self.table(event_type),
-                [row(record, label) for record in records],
+                [row(record, batch.label) for record in records],
                 row_ids=[record.event_id for record in records],
-                timeout=TIMEOUT_SECONDS,
+                timeout=batch.seconds_left(),
                 retry=None,  # type: ignore[arg-type]
             )
         except FAILURES as error:
             if getattr(error, "code", None) == TOO_LARGE:
-                return self.insert_halves(event_type, label, records, str(error))
+                return self.insert_halves(event_type, batch, records, str(error))
             raise classified(error) from error
-        except ValueError as error:  # an answer that is no JSON, such as a proxy's HTML page
+        except (ValueError, AttributeError) as error:  # a proxy's: no JSON, or another object than BigQuery's
             raise Unavailable(f"unreadable answer: {error}") from error
-        return refused(records, answer)
+        refusals = refused(records, answer)
+        if refusals:
+            self._blame_the_table(event_type, refusals)
+        return refusals
+
+    def _blame_the_table(self, event_type: str, refusals: Mapping[str, Refusal]) -> None:
+        """Rows are not given up for a table that cannot take them: it is the table that has to be mended.
+
+        Raises:
+            Misconfigured: the table is not as the vocabulary has it, in a way that BigQuery refuses rows for.
+            Unavailable: it is, but BigQuery does not know a new column yet, or cannot be asked.
+        """
+        if found := self._faults(event_type):
+            raise Misconfigured(f"rows are refused, for {'; '.join(map(str, found[:3]))}")
+        columns = {column.name for column in schema.columns(event_type)}
+        for refusal in refusals.values():
+            for error in refusal.response:
+                top = str(error.get("location") or "").split(".")[0].split("[")[0]
+                if top in columns and UNKNOWN_COLUMN in str(error.get("message")):
+                    # Google says minutes ("Streaming data into BigQuery", changes to a table's schema).
+                    raise Unavailable(f"BigQuery does not know the new column {error['location']} yet")
+
+    def _faults(self, event_type: str) -> list[Difference]:
+        """What is wrong with the live table that makes BigQuery refuse rows; asked for once in a while."""
+        checked_at, found = self._checked.get(event_type, (0.0, []))
+        if not checked_at or time.monotonic() - checked_at > TABLE_CHECK_SECONDS:
+            wanted = bigquery_schema.table(self.table(event_type), event_type)
+            found = [difference for difference in self._compared(wanted) if difference.stops_rows]
+            self._checked[event_type] = time.monotonic(), found
+        return found
 
     def insert_halves(
-        self, event_type: str, label: str, records: Sequence[Record], said: str
+        self, event_type: str, batch: Batch, records: Sequence[Record], said: str
     ) -> dict[str, Refusal]:
         """Sends what was too large for one request in two; a single row too large is refused for good."""
         if len(records) == 1:
             return {records[0].event_id: Refusal(f"row: {said}", {"code": TOO_LARGE})}
         middle = len(records) // 2
-        first = self.insert(event_type, label, records[:middle])
-        return first | self.insert(event_type, label, records[middle:])
+        first = self.insert(event_type, batch, records[:middle])
+        return first | self.insert(event_type, batch, records[middle:])
 
     def held(self, event_type: str, label: str, records: Iterable[Record]) -> set[str]:
         """Which of a batch's events the table already holds."""
@@ -122,16 +159,76 @@ class BigQuerySink(BaseSink):
             f"SELECT event_id FROM `{self.table(event_type)}` "  # noqa: S608 (our own table name)
             "WHERE timestamp BETWEEN @first AND @last AND batch = @batch"
         )
+        return {found.event_id for found in self._ask(query, parameters)}
+
+    def differences(self, retention_days: int) -> list[Difference]:
+        found: list[Difference] = []
+        for event_type in schema.TABLES:
+            name = self.table(event_type)
+            found += self._compared(bigquery_schema.table(name, event_type, retention_days))
+            found += self._compared(bigquery_schema.view(name, event_type))
+        return found
+
+    def _compared(self, wanted: bigquery.Table) -> list[Difference]:
         try:
-            rows = self.client.query_and_wait(
-                query,
-                job_config=bigquery.QueryJobConfig(query_parameters=parameters, use_query_cache=False),
-                api_timeout=TIMEOUT_SECONDS,
-                wait_timeout=TIMEOUT_SECONDS,
-                retry=None,  # type: ignore[arg-type]
-                job_retry=None,  # type: ignore[arg-type]
+            live = self.client.get_table(wanted.reference, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
+        except exceptions.NotFound:
+            return [bigquery_schema.missing(wanted)]
+        except FAILURES as error:
+            raise classified(error) from error
+        return bigquery_schema.of_table(wanted, live)
+
+    def recount(self, batches: Sequence[Acknowledged]) -> Mapping[str, Recount]:
+        """One query a table, over the days of these batches only; a batch that does not add up is asked for by id."""
+        days = [batch.day for batch in batches]
+        parameters = [
+            bigquery.ScalarQueryParameter("first", "TIMESTAMP", f"{min(days)} 00:00:00+00:00"),
+            bigquery.ScalarQueryParameter(
+                "end", "TIMESTAMP", f"{max(days) + timedelta(days=1)} 00:00:00+00:00"
+            ),
+            bigquery.ArrayQueryParameter("batches", "STRING", [batch.label for batch in batches]),
+        ]
+        counts = {batch.label: (0, 0) for batch in batches}
+        for event_type in schema.TABLES:
+            for found in self._ask(RECOUNT.format(table=self.table(event_type)), parameters):
+                events, doubled = counts[found.batch]
+                counts[found.batch] = events + found.events, doubled + found.doubled
+        recounts = {batch.label: self._recounted(batch, *counts[batch.label]) for batch in batches}
+        return {label: recount for label, recount in recounts.items() if recount}
+
+    def _recounted(self, batch: Acknowledged, events: int, doubled: int) -> Recount | None:
+        if events == batch.count:
+            return Recount(events, doubled)
+        records = batch.read()
+        return None if records is None else Recount(self._held_of(batch.label, records), doubled)
+
+    def _held_of(self, label: str, records: Sequence[Record]) -> int:
+        held = 0
+        for event_type in schema.TABLES:
+            wanted = [record for record in records if record.event_type == event_type]
+            if wanted:
+                ids = {record.event_id for record in wanted}
+                held += len(ids & self.held(event_type, label, wanted))
+        return held
+
+    def _ask(self, query: str, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of a query's answer, all of them.
+
+        Raises:
+            Unavailable, Misconfigured, BatchRefused: see `classified`.
+        """
+        config = bigquery.QueryJobConfig(query_parameters=parameters, use_query_cache=False)
+        try:
+            return list(
+                self.client.query_and_wait(
+                    query,
+                    job_config=config,
+                    api_timeout=TIMEOUT_SECONDS,
+                    wait_timeout=TIMEOUT_SECONDS,
+                    retry=None,  # type: ignore[arg-type]
+                    job_retry=None,  # type: ignore[arg-type]
+                )
             )
-            return {found.event_id for found in rows}
         except FAILURES as error:
             raise classified(error) from error
 
@@ -159,45 +256,3 @@ def cell(column: schema.Column, value: Any) -> Any:
     if column.type == "RECORD":
         return [{field.name: cell(field, line.get(field.name)) for field in column.fields} for line in value]
     return str(value) if isinstance(value, Decimal) else value
-
-
-def refused(records: Sequence[Record], answer: Sequence[dict[str, Any]]) -> dict[str, Refusal]:
-    """The rows that BigQuery will never take, from its `insertErrors`.
-
-    A row is judged by `reason` and `index` alone; the wording is only kept to be shown.
-
-    Raises:
-        Unavailable: the answer names reasons that pass.
-    """
-    refusals: dict[str, Refusal] = {}
-    passing: list[str] = []
-    for item in answer:
-        for error in item["errors"]:
-            if error.get("reason") in PERMANENT:
-                said = f"{error.get('location') or 'row'}: {error.get('message', '')}"
-                refusals.setdefault(records[item["index"]].event_id, Refusal(said, item["errors"]))
-            elif error.get("reason") not in NOT_THIS_ROW:
-                passing.append(str(error.get("reason")))
-    if answer and not refusals:
-        raise Unavailable(f"insertErrors: {', '.join(sorted(set(passing))) or 'stopped'}")
-    return refusals
-
-
-def classified(error: Exception) -> Exception:
-    """Try later, or a person first.
-
-    403 is told apart by its reason: quota passes, denied access does not (BigQuery documentation, "Error messages").
-    """
-    said = f"{type(error).__name__}: {error}"
-    if isinstance(error, exceptions.Forbidden):
-        reasons = {str(detail.get("reason")) for detail in error.errors if isinstance(detail, dict)}
-        return Unavailable(said) if reasons & {"quotaExceeded", "rateLimitExceeded"} else Misconfigured(said)
-    if isinstance(error, exceptions.Unauthorized | exceptions.NotFound):
-        return Misconfigured(said)
-    if isinstance(error, auth_exceptions.GoogleAuthError) and not isinstance(
-        error, auth_exceptions.TransportError
-    ):
-        return Misconfigured(said)
-    if isinstance(error, exceptions.ClientError) and error.code not in {408, 429}:
-        return BatchRefused(said)
-    return Unavailable(said)

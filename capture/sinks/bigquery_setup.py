@@ -1,15 +1,15 @@
-"""The dataset and the five tables, made from the vocabulary."""
-
-from collections.abc import Iterable
+"""The dataset, the five tables and a view of each, made from the vocabulary."""
 
 from google.cloud import bigquery
-from google.cloud.bigquery import SchemaField, Table, TimePartitioning, TimePartitioningType
 
 from capture import schema
+from capture.sinks import bigquery_schema
 from capture.sinks.base import TIMEOUT_SECONDS
-from capture.sinks.bigquery import FAILURES, BigQuerySink, classified
+from capture.sinks.bigquery import BigQuerySink
+from capture.sinks.bigquery_answers import FAILURES, classified
+from capture.sinks.bigquery_schema import Remedy
 
-DAY_MS = 24 * 60 * 60 * 1000
+HARMLESS = {Remedy.SET_UP, Remedy.DROP}
 
 
 class SchemaConflict(Exception):
@@ -17,68 +17,51 @@ class SchemaConflict(Exception):
 
 
 def set_up(sink: BigQuerySink, retention_days: int) -> list[str]:
-    """Makes the dataset and tables, or adds the columns that are missing; returns a line for each.
+    """Makes the dataset, tables and views, or adds to them what is missing; returns a line for each.
+
+    What only adds is done: a missing column that may be empty, a required one made optional, the partitions'
+    expiration and filter, a view. A column that the vocabulary does not know is left alone.
 
     Raises:
         Unavailable: BigQuery does not answer or does not allow it.
-        SchemaConflict: a table has columns that the vocabulary does not know, or with another type.
+        SchemaConflict: a table differs in another way; it and those after it are as they were.
     """
     try:
         dataset = bigquery.Dataset(f"{sink.project}.{sink.dataset}")
         dataset.location = sink.location or None
         sink.client.create_dataset(dataset, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
-        return [_set_up_table(sink, event_type, retention_days) for event_type in schema.TABLES]
+        tables = [_set_up_table(sink, event_type, retention_days) for event_type in schema.TABLES]
+        return tables + [_set_up_view(sink, event_type) for event_type in schema.TABLES]
     except FAILURES as error:
         raise classified(error) from error
 
 
 def _set_up_table(sink: BigQuerySink, event_type: str, retention_days: int) -> str:
     name = sink.table(event_type)
-    wanted = fields(schema.columns(event_type))
-    table = Table(name, schema=wanted)
-    table.time_partitioning = TimePartitioning(
-        type_=TimePartitioningType.DAY,
-        field=schema.PARTITION_COLUMN,
-        expiration_ms=retention_days * DAY_MS,
-    )
-    table.require_partition_filter = True
-    table.clustering_fields = list(schema.CLUSTERING[event_type])
-    live = sink.client.create_table(table, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
-    missing = _missing(name, wanted, live.schema)
-    if not missing:
+    wanted = bigquery_schema.table(name, event_type, retention_days)
+    live = sink.client.create_table(wanted, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
+    found = bigquery_schema.of_table(wanted, live)
+    if conflicts := [str(difference) for difference in found if difference.remedy not in HARMLESS]:
+        raise SchemaConflict("; ".join(conflicts))
+    if not (changes := [difference.change for difference in found if difference.change]):
         return f"{name}: {live.num_rows or 0} rows, as the vocabulary has it"
-    live.schema = [*live.schema, *missing]
-    sink.client.update_table(live, ["schema"], timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
-    return f"{name}: added {', '.join(field.name for field in missing)}"
+    live.schema = bigquery_schema.merged(wanted.schema, live.schema)
+    live.time_partitioning = wanted.time_partitioning
+    live.require_partition_filter = True
+    changed = ["schema", "time_partitioning", "require_partition_filter"]
+    sink.client.update_table(live, changed, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
+    return f"{name}: {', '.join(changes)}"
 
 
-def fields(columns: Iterable[schema.Column]) -> list[SchemaField]:
-    """The vocabulary's columns as BigQuery's client describes them."""
-    return [
-        SchemaField(
-            column.name,
-            column.type,
-            mode=column.mode,
-            description=column.description,
-            fields=fields(column.fields),
-        )
-        for column in columns
-    ]
-
-
-def _missing(name: str, wanted: list[SchemaField], live: Iterable[SchemaField]) -> list[SchemaField]:
-    """The wanted columns that the live table lacks."""
-    known = {field.name: field for field in live}
-    for field in wanted:
-        there = known.get(field.name)
-        if there and (there.field_type, there.mode) != (field.field_type, field.mode):
-            raise SchemaConflict(
-                f"{name}.{field.name} is {there.field_type} {there.mode} and should be "
-                f"{field.field_type} {field.mode}; copy the table into a new one or rename it, then run this again"
-            )
-    missing = [field for field in wanted if field.name not in known]
-    if required := [field.name for field in missing if field.mode == "REQUIRED"]:
-        raise SchemaConflict(
-            f"{name} lacks the required columns {', '.join(required)}; it is not one of our tables"
-        )
-    return missing
+def _set_up_view(sink: BigQuerySink, event_type: str) -> str:
+    wanted = bigquery_schema.view(sink.table(event_type), event_type)
+    name = str(wanted.reference)
+    live = sink.client.create_table(wanted, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
+    found = bigquery_schema.of_table(wanted, live)
+    if conflicts := [str(difference) for difference in found if difference.remedy not in HARMLESS]:
+        raise SchemaConflict("; ".join(conflicts))
+    if not found:
+        return f"{name}: a view, as the vocabulary has it"
+    live.view_query = wanted.view_query
+    sink.client.update_table(live, ["view_query"], timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
+    return f"{name}: {', '.join(difference.change for difference in found)}"

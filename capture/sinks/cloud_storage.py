@@ -5,29 +5,33 @@
 was stored, which is verified by batch label and CRC32C before it counts as success.
 """
 
-import base64
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 
-import google_crc32c
 import requests
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from capture.records import json_line
+from capture.sinks import jsonl
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
+    Acknowledged,
     BaseSink,
     Batch,
     BatchRefused,
     Misconfigured,
+    Recount,
     Unavailable,
 )
 
 CONTENT_TYPE = "application/x-ndjson"
 LABEL = "leafloaf-batch"
 COUNT = "leafloaf-count"
+CHECKSUM = "CRC32C"
+HOUR = len("events/YYYYMMDD_HH")
 
 AWAY = (
     exceptions.ServerError,
@@ -49,19 +53,22 @@ class CloudStorageSink(BaseSink):
 
     Args:
         endpoint: another address than Google's own; an http:// one gets no credentials.
+        is_zipped: store the objects gzipped; whoever downloads them gets them unzipped ("Transcoding of
+            gzip-compressed files").
     """
 
-    def __init__(self, bucket: str, endpoint: str = "", project: str = "", location: str = "") -> None:
+    def __init__(
+        self, bucket: str, endpoint: str = "", project: str = "", location: str = "", is_zipped: bool = False
+    ) -> None:
         self.bucket_name = bucket
         self.endpoint = endpoint
         self.project = project
         self.location = location
+        self.is_zipped = is_zipped
 
     @cached_property
     def client(self) -> storage.Client:
-        if self.endpoint.startswith(
-            "http://"
-        ):  # a local server: no credentials for it, and none to leak to it
+        if self.endpoint.startswith("http://"):  # a local server: there are no credentials for it
             return storage.Client(
                 project=self.project,
                 credentials=AnonymousCredentials(),
@@ -76,12 +83,13 @@ class CloudStorageSink(BaseSink):
         return bucket
 
     def deliver(self, batch: Batch) -> None:
-        lines = b"".join(json_line(record.document(batch.label)) for record in batch.records)
+        lines = jsonl.content(batch.label, batch.records)
         blob = self.bucket.blob(batch.object_name)
         blob.metadata = {LABEL: batch.label, COUNT: str(len(batch.records))}
+        blob.content_encoding = "gzip" if self.is_zipped else None
         try:
             blob.upload_from_string(
-                lines,
+                self._stored(lines),
                 content_type=CONTENT_TYPE,
                 if_generation_match=0,
                 checksum="crc32c",
@@ -101,29 +109,89 @@ class CloudStorageSink(BaseSink):
         except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
             raise classified(error) from error
 
+    def _stored(self, lines: bytes) -> bytes:
+        return jsonl.zipped(lines) if self.is_zipped else lines
+
     def _compare(self, batch: Batch, lines: bytes) -> None:
-        """The object is there: it is either this very batch, or somebody else's, which only a person can sort out."""
+        """The object is there: it is either this very batch, or somebody else's, which only a person can sort out.
+
+        This batch may have been written by another release, whose lines said the same in other bytes.
+        """
         blob = self.bucket.blob(batch.object_name)
         try:
             blob.reload(timeout=TIMEOUT_SECONDS, retry=None)
+            label, checksum = (blob.metadata or {}).get(LABEL), blob.crc32c
+            if (label, checksum) == (batch.label, jsonl.crc32c(self._stored(lines))):
+                return
+            found = blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None)
         except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
             raise classified(error) from error
-        stored = (blob.metadata or {}).get(LABEL), blob.crc32c
-        if stored != (batch.label, crc32c(lines)):
+        is_whole = len(found.splitlines()) == len(batch.records)
+        if label != batch.label or not is_whole or jsonl.compared(lines, found).held != len(batch.records):
             raise BatchRefused(
-                f"{batch.object_name} exists with other content: batch {stored[0]}, CRC32C {stored[1]}"
+                f"{batch.object_name} exists with other content: batch {label}, CRC32C {checksum}"
             )
 
+    def recount(self, batches: Sequence[Acknowledged]) -> Mapping[str, Recount]:
+        """By the objects' metadata; an object is only read when that is not what the log would write today."""
+        try:
+            objects = {blob.name: blob for hour in _by_hour(batches) for blob in self._listed(hour)}
+            found = {batch.label: self._recounted(batch, objects.get(batch.object_name)) for batch in batches}
+        except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
+            raise classified(error) from error
+        return {label: recount for label, recount in found.items() if recount}
 
-def crc32c(content: bytes) -> str:
-    """The checksum as Cloud Storage writes it: big-endian, base64."""
-    return base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
+    def make_way(self, batch: Acknowledged) -> None:
+        """Deletes the object that was altered, in the generation seen; never one that says it is another batch's."""
+        try:
+            blob = self.bucket.get_blob(batch.object_name, timeout=TIMEOUT_SECONDS, retry=None)
+            if blob and (blob.metadata or {}).get(LABEL, batch.label) == batch.label:
+                blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_SECONDS, retry=None)
+        except exceptions.NotFound:
+            return
+        except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
+            raise classified(error) from error
+
+    def _listed(self, names: Sequence[str]) -> Iterator[storage.Blob]:
+        """The objects from the first name to the last, which stand close together: names begin with their time."""
+        listed: Iterator[storage.Blob] = self.client.list_blobs(
+            self.bucket_name,
+            prefix=names[0][:HOUR],
+            start_offset=names[0],
+            end_offset=names[-1] + "\0",
+            timeout=TIMEOUT_SECONDS,
+            retry=None,
+        )
+        return listed
+
+    def _recounted(self, batch: Acknowledged, blob: storage.Blob | None) -> Recount | None:
+        if blob is None:
+            return Recount(0)
+        records = batch.read()
+        if records is None:
+            return None
+        lines = jsonl.content(batch.label, records)
+        stored = self._stored(lines)
+        metadata = blob.metadata or {}
+        seen = metadata.get(LABEL), metadata.get(COUNT), blob.size, blob.crc32c
+        if seen == (batch.label, str(len(records)), len(stored), jsonl.crc32c(stored)):
+            return Recount(len(records))
+        return jsonl.compared(lines, blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None))
+
+
+def _by_hour(batches: Sequence[Acknowledged]) -> Iterator[list[str]]:
+    names = sorted(batch.object_name for batch in batches)
+    for _, hour in groupby(names, key=lambda name: name[:HOUR]):
+        yield list(hour)
 
 
 def classified(error: Exception) -> Exception:
     """Try later, or a person first; an answer nobody expected blocks the batch rather than being guessed at."""
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, AWAY) or (isinstance(error, exceptions.GoogleAPICallError) and error.code == 408):
+        return Unavailable(said)
+    # Damaged on the way, and refused for it; the reason says no more than "invalid" ("Hashes and ETags").
+    if isinstance(error, exceptions.BadRequest) and CHECKSUM in said:
         return Unavailable(said)
     if isinstance(error, NEEDS_A_PERSON):
         return Misconfigured(said)

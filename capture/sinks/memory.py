@@ -1,10 +1,10 @@
 """The sink that keeps everything in a list: for tests, benches and a look without any store."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capture.records import Record
-from capture.sinks.base import BaseSink, Batch
+from capture.sinks.base import Acknowledged, BaseSink, Batch, Recount
 
 
 class MemorySink(BaseSink):
@@ -25,12 +25,18 @@ class MemorySink(BaseSink):
 
     def deliver(self, batch: Batch) -> None:
         self.probe()
-        self.batches.setdefault(batch.label, self._documents(batch.label, batch.records))
+        held = self.batches.setdefault(batch.label, [])
+        known = {document["event_id"] for document in held}
+        held += [record.document(batch.label) for record in batch.records if record.event_id not in known]
 
     def probe(self) -> None:
         if self._failures:
             raise self._failures.pop(0)
 
-    @staticmethod
-    def _documents(label: str, records: Sequence[Record]) -> list[dict[str, Any]]:
-        return [record.document(label) for record in records]
+    def recount(self, batches: Sequence[Acknowledged]) -> Mapping[str, Recount]:
+        self.probe()
+        return {batch.label: self._recounted(batch.label) for batch in batches}
+
+    def _recounted(self, label: str) -> Recount:
+        copies = Counter(document["event_id"] for document in self.batches.get(label, []))
+        return Recount(len(copies), sum(count > 1 for count in copies.values()))

@@ -1,6 +1,6 @@
 """Redis: what a shop wants to read at once, as structures that a Lua script updates one batch at a time.
 
-The script does nothing when it has seen the batch's label before, so a repeated batch counts nothing twice. Every
+The script does nothing when it has applied the batch before, so a repeated batch counts nothing twice. Every
 key stands under the configured prefix and has a time to live.
 
     user:{uid}:profile            hash    events, searches, …: how many; last_event_at, last_query
@@ -11,7 +11,7 @@ key stands under the configured prefix and has a time to live.
     intent:stats:{date}           hash    intent -> searches
     supplier:{id}:queries:{date}  zset    query -> searches that showed this supplier
     events:daily:{date}           hash    event type -> events, by the day received: the sink's own account
-    batch:{label}                 string  the guard
+    batches:{sequence / 100,000}  string  a bit for each batch that was applied: the guard
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,11 +28,13 @@ from capture.sinks.base import BaseSink, Batch, Unavailable
 
 SOCKET_TIMEOUT_SECONDS = 5
 RETENTION = timedelta(days=90)
-GUARD_RETENTION = timedelta(days=7)
+GUARD_RETENTION = RETENTION + timedelta(days=7)
+"""Longer than anything a batch has written, so that a back-fill of old batches counts nothing twice."""
+BATCHES_A_GUARD = 100_000
 NEWEST_SEARCHES = 1000
 
 APPLY_ONCE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('GETBIT', KEYS[1], ARGV[2]) == 1 then return 0 end
 for _, command in ipairs(cjson.decode(ARGV[1])) do
   if command[1] == 'HMAX' then
     local before = redis.call('HGET', command[2], command[3])
@@ -41,7 +43,8 @@ for _, command in ipairs(cjson.decode(ARGV[1])) do
     redis.call(unpack(command))
   end
 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+redis.call('SETBIT', KEYS[1], ARGV[2], 1)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 
@@ -73,14 +76,14 @@ class RedisSink(BaseSink):
 
     def deliver(self, batch: Batch) -> None:
         commands = [*updates(batch.records, self.prefix)]
-        guard = f"{self.prefix}batch:{batch.label}"
+        page, bit = divmod(batch.sequence, BATCHES_A_GUARD)
         try:
             self.client.eval(
                 APPLY_ONCE,
                 1,
-                guard,
+                f"{self.prefix}batches:{page}",
                 msgspec.json.encode(commands).decode(),
-                str(len(batch.records)),
+                str(bit),
                 str(int(GUARD_RETENTION.total_seconds())),
             )
         except redis.RedisError as error:

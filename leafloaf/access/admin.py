@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from leafloaf.access import keys
-from leafloaf.access.models import ApiClient
+from leafloaf.access.models import ApiClient, AuditEntry
 
 
 @admin.register(ApiClient)
@@ -32,3 +32,23 @@ class ApiClientAdmin(admin.ModelAdmin[ApiClient]):
         revoked = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
         keys.forget()
         self.message_user(request, f"{revoked} keys revoked; other processes follow within 5 seconds.")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin[AuditEntry]):
+    """To look at only; the database refuses changes too."""
+
+    list_display = ["at", "actor", "action", "target", "reason", "details"]
+    list_filter: ClassVar = ["at"]
+    search_fields: ClassVar = ["actor__exact", "action__exact", "target__exact"]
+    search_help_text = "A whole name, act or target."
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, entry: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, entry: AuditEntry | None = None) -> bool:
+        return False

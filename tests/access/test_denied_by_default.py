@@ -55,7 +55,8 @@ def views() -> dict[str, type[APIView]]:
     return {
         address.replace("<path:sku>", "x"): view
         for address, pattern in found(get_resolver().url_patterns)
-        if isinstance(view := getattr(pattern.callback, "view_class", None), type) and issubclass(view, APIView)
+        if isinstance(view := getattr(pattern.callback, "view_class", None), type)
+        and issubclass(view, APIView)
     }
 
 
@@ -74,7 +75,9 @@ def call(method: str, address: str, authorization: str | None) -> Any:
 
 
 def test_the_api_has_addresses_to_guard() -> None:
-    assert {("post", "/api/v1/search"), ("post", "/api/v1/events"), ("get", "/api/v1/products/x")} <= set(CALLS)
+    assert {("post", "/api/v1/search"), ("post", "/api/v1/events"), ("get", "/api/v1/products/x")} <= set(
+        CALLS
+    )
 
 
 def test_whatever_answers_under_api_is_a_view_that_can_be_guarded() -> None:
@@ -97,7 +100,8 @@ def test_every_guarded_view_names_a_scope_that_exists(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "sk_alone", "Bearer sk_unknown", "Bearer é\x00"]
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "sk_alone", "Bearer sk_unknown", "Bearer é\x00"],
 )
 @pytest.mark.parametrize(("method", "address"), CALLS)
 def test_nobody_is_let_in_without_a_key(method: str, address: str, authorization: str | None) -> None:

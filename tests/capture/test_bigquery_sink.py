@@ -3,14 +3,24 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from google.cloud.bigquery import SchemaField, Table
+from google.api_core import exceptions
+from google.cloud.bigquery import SchemaField
 
 from capture import schema
-from capture.sinks import bigquery_setup
-from capture.sinks.base import Batch, BatchRefused, Misconfigured, RowsRefused, Unavailable
+from capture.sinks import bigquery_schema, bigquery_setup
+from capture.sinks.base import (
+    Acknowledged,
+    Batch,
+    BatchRefused,
+    Misconfigured,
+    Recount,
+    RowsRefused,
+    Unavailable,
+)
 from capture.sinks.bigquery import BigQuerySink
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
@@ -138,7 +148,7 @@ def test_a_row_too_large_by_itself_is_refused(store: stores.BigQueryStore, stand
 
 def test_set_up_twice_changes_nothing(store: stores.BigQueryStore) -> None:
     lines = bigquery_setup.set_up(store.sink, retention_days=90)
-    assert len(lines) == 5
+    assert len(lines) == 10, "five tables, and a view of each"
     assert all("as the vocabulary has it" in line for line in lines)
 
 
@@ -154,9 +164,9 @@ def test_tables_are_partitioned_clustered_and_expire(store: stores.BigQueryStore
 def test_a_missing_column_is_added(store: stores.BigQueryStore) -> None:
     name = store.sink.table("cart")
     store.client.delete_table(name)
-    wanted = bigquery_setup.fields(schema.columns("cart"))
-    older = [field for field in wanted if field.name != "search_id"]
-    store.client.create_table(Table(name, schema=older))
+    older = bigquery_schema.table(name, "cart", retention_days=90)
+    older.schema = [field for field in older.schema if field.name != "search_id"]
+    store.client.create_table(older)
     assert f"{name}: added search_id" in bigquery_setup.set_up(store.sink, retention_days=90)
     assert "search_id" in {field.name for field in store.client.get_table(name).schema}
 
@@ -164,9 +174,12 @@ def test_a_missing_column_is_added(store: stores.BigQueryStore) -> None:
 def test_a_column_of_another_type_is_refused_with_the_reason(store: stores.BigQueryStore) -> None:
     name = store.sink.table("search")
     store.client.delete_table(name)
-    wanted = bigquery_setup.fields(schema.columns("search"))
-    wrong = [SchemaField(f.name, "INTEGER", f.mode) if f.name == "response_time_ms" else f for f in wanted]
-    store.client.create_table(Table(name, schema=wrong))
+    wrong = bigquery_schema.table(name, "search", retention_days=90)
+    wrong.schema = [
+        SchemaField(field.name, "INTEGER", field.mode) if field.name == "response_time_ms" else field
+        for field in wrong.schema
+    ]
+    store.client.create_table(wrong)
     with pytest.raises(bigquery_setup.SchemaConflict, match="response_time_ms is INTEGER NULLABLE"):
         bigquery_setup.set_up(store.sink, retention_days=90)
 
@@ -191,3 +204,60 @@ def test_values_come_back_as_they_went(store: stores.BigQueryStore) -> None:
     assert row.metadata == {"nested": {"deep": [1, None, "x"]}}
     assert row.batch == sent.label
     assert Counter(row.keys()) == Counter(column.name for column in schema.columns("search"))
+
+
+def acknowledged(sent: Batch, **changes: Any) -> Acknowledged:
+    day = sent.records[0].received_at.astimezone(UTC).date()
+    usual = Acknowledged(sent.label, sent.object_name, day, len(sent.records), lambda: sent.records)
+    return replace(usual, **changes)
+
+
+def test_a_recount_tells_what_is_held_of_each_batch(store: stores.BigQueryStore) -> None:
+    whole, part, none = batch(records(20)), batch(records(20)), batch(records(5))
+    store.sink.deliver(whole)
+    store.sink.deliver(replace(part, records=part.records[:13]))
+    recounts = store.sink.recount([acknowledged(sent) for sent in (whole, part, none)])
+    assert recounts == {whole.label: Recount(20), part.label: Recount(13), none.label: Recount(0)}
+
+
+def test_a_recount_leaves_out_what_the_log_cannot_be_compared_with(store: stores.BigQueryStore) -> None:
+    whole, part = batch(records(5)), batch(records(5))
+    store.sink.deliver(whole)
+    store.sink.deliver(replace(part, records=part.records[:3]))
+    gone = [acknowledged(sent, read=lambda: None) for sent in (whole, part)]
+    assert store.sink.recount(gone) == {whole.label: Recount(5)}
+
+
+def test_a_recount_looks_at_the_days_of_its_batches_only(store: stores.BigQueryStore) -> None:
+    sent = batch(records(5))
+    store.sink.deliver(sent)
+    elsewhen = acknowledged(sent, read=lambda: None)
+    assert store.sink.recount([replace(elsewhen, day=elsewhen.day - timedelta(days=3))]) == {}
+
+
+def test_a_recount_says_that_the_store_is_away(store: stores.BigQueryStore, standin: Standin) -> None:
+    standin.fail(match={"method": "POST", "path": "/(queries|jobs)"}, times=9, status=503)
+    with pytest.raises(Unavailable):
+        store.sink.recount([acknowledged(batch(records(5)))])
+
+
+def test_a_row_held_twice_is_seen_once_through_the_view(
+    store: stores.BigQueryStore, standin: Standin
+) -> None:
+    sent = batch(records(25))
+    store.sink.deliver(sent)
+    standin.advance(120)
+    store.sink.deliver(sent)
+    assert set(store.held(sent).values()) == {2}
+    for event_type in schema.TABLES:
+        name = store.sink.table(event_type)
+        since = "WHERE timestamp > TIMESTAMP '2000-01-01' ORDER BY event_id, batch"
+        both = [dict(row) for row in store.client.query_and_wait(f"SELECT * FROM `{name}` {since}")]
+        once_each = [dict(row) for row in store.client.query_and_wait(f"SELECT * FROM `{name}_once` {since}")]
+        assert once_each == both[::2]
+
+
+def test_the_view_reads_no_more_partitions_than_it_is_asked_for(store: stores.BigQueryStore) -> None:
+    """A filter on `timestamp` reaches the table; without one the table's rule holds for the view as well."""
+    with pytest.raises(exceptions.BadRequest, match="without a filter over column"):
+        store.client.query_and_wait(f"SELECT event_id FROM `{store.sink.table('cart')}_once`")

@@ -3,16 +3,18 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 import time_machine
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from capture import dashboard, ingest
+from capture import dashboard, ingest, log
 from capture.models import OutboxBatch, Reading, Sink
+from capture.partitions import start_of
+from leafloaf.access.models import AuditEntry
 from tests.capture import outbox_rows as rows
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +55,11 @@ def text_of(client: Client, query: str = "") -> str:
     """The page's words, without its tags."""
     answer = client.get(PAGE + query)
     assert answer.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.content.decode()))
+    return words_of(answer.content.decode())
+
+
+def words_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
 
 
 def test_a_new_shop_is_told_what_to_do(olive: Client) -> None:
@@ -187,8 +193,66 @@ def test_a_pause_and_a_resume_leave_word_of_who_did_it(keeper: Client) -> None:
     assert "Paused by staff" in text
     keeper.post(PAGE, {"act": "resume", "sink": "redis"})
     assert Sink.objects.get(name="redis").state == Sink.State.ENABLED
-    said = LogEntry.objects.order_by("id").values_list("user__username", "object_id", "change_message")
-    assert list(said) == [("olive", "redis", "Paused."), ("olive", "redis", "Resumed.")]
+    assert on_record() == [("olive", "pause sink", "redis"), ("olive", "resume sink", "redis")]
+
+
+def on_record() -> list[tuple[str, str, str]]:
+    return list(AuditEntry.objects.order_by("id").values_list("actor", "action", "target"))
+
+
+def test_a_sink_switched_off_is_disabled_and_offers_to_be_switched_on(keeper: Client) -> None:
+    rows.reading("redis", NOW).save()
+    keeper.post(PAGE, {"act": "off", "sink": "redis", "because": "moving house"})
+    text = text_of(keeper)
+    assert "Redis Off Disabled" in text
+    assert "Switched off by staff" in text
+    keeper.post(PAGE, {"act": "on", "sink": "redis"})
+    assert "Redis is switched on and catches up." in text_of(keeper)
+    assert on_record() == [("olive", "switch sink off", "redis"), ("olive", "switch sink on", "redis")]
+    assert AuditEntry.objects.filter(reason="moving house").count() == 1
+
+
+@pytest.mark.parametrize(("rests", "said"), [(90, "Circuit open"), (-1, "Circuit half-open")])
+def test_a_card_shows_its_circuit_breaker(olive: Client, rests: int, said: str) -> None:
+    Sink.objects.create(name="redis", failures=2, available_at=NOW + timedelta(seconds=rests))
+    assert said in text_of(olive)
+
+
+def test_a_back_fill_is_counted_before_it_is_done(keeper: Client) -> None:
+    day = log.oldest_day()
+    for number in (1, 2):
+        rows.batch("redis", number, start_of(day) + timedelta(hours=number))
+    Sink.objects.create(name="redis", delivered=200)
+    asked = keeper.get(PAGE, {"back_fill": "redis", "since": str(day)})
+    assert "2 batches with 200 events" in words_of(asked.content.decode())
+    assert OutboxBatch.objects.filter(state="delivered").count() == 2
+    answer = {"act": "back-fill", "sink": "redis", "since": str(day), "because": "Redis was lost"}
+    text = words_of(keeper.post(PAGE, answer, follow=True).content.decode())
+    assert "Redis gets 2 batches with 200 events again." in text
+    assert OutboxBatch.objects.filter(state="sealed").count() == 2
+    assert on_record() == [("olive", "back-fill sink", "redis")]
+
+
+@pytest.mark.parametrize(("since", "said"), [("2001-01-01", "The log begins on"), ("soon", "is not a day")])
+def test_a_back_fill_that_cannot_be_says_why(keeper: Client, since: str, said: str) -> None:
+    asked = keeper.get(PAGE, {"back_fill": "redis", "since": since})
+    assert said in words_of(asked.content.decode())
+    body = {"act": "back-fill", "sink": "redis", "since": since}
+    assert "Nothing was done." in words_of(keeper.post(PAGE, body, follow=True).content.decode())
+    assert on_record() == []
+
+
+def test_who_may_only_look_is_not_asked_about_a_back_fill(olive: Client) -> None:
+    assert olive.get(PAGE, {"back_fill": "redis"}).context["back_fill"] is None
+    assert olive.post(PAGE, {"act": "back-fill", "sink": "redis"}).status_code == 403
+
+
+def test_the_reasons_lead_to_their_dead_letters(olive: Client) -> None:
+    rows.dead_letter(rows.batch("redis", 1, NOW), "a", "no such field: prix & poids?")
+    page = olive.get(PAGE).content.decode()
+    (link,) = re.findall(r'href="(/admin/capture/deadletter/[^"]*reason=[^"]*)"', page)
+    shown = olive.get(unescape(link)).context["cl"].result_list
+    assert [letter.event_id for letter in shown] == ["a"]
 
 
 def test_who_may_only_look_finds_no_button_and_is_refused(olive: Client) -> None:

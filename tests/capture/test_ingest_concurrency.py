@@ -2,14 +2,13 @@
 
 import random
 import threading
-import urllib.error
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import pytest
+import msgspec
 from django.db import connection
 
 from capture import ingest
@@ -39,10 +38,7 @@ def all_at_once(batches: list[list[bytes]]) -> list[ingest.Receipt]:
 
 
 def encoded(events: list[dict[str, Any]]) -> list[bytes]:
-    return [ingest_encoder.encode(event) for event in events]
-
-
-ingest_encoder = ingest.msgspec.json.Encoder()
+    return [msgspec.json.encode(event) for event in events]
 
 
 def stored() -> Counter[str]:
@@ -71,12 +67,16 @@ def test_overlapping_batches_in_any_order_do_not_dead_lock(log: None) -> None:
 
 
 def test_of_two_contents_for_one_id_the_first_stays_and_the_other_is_told(log: None) -> None:
-    batches = [encoded([cart(event_id=f"e-{n}", quantity=number % 4) for n in range(20)]) for number in range(64)]
+    batches = [
+        encoded([cart(event_id=f"e-{n}", quantity=number % 4) for n in range(20)]) for number in range(64)
+    ]
     receipts = all_at_once(batches)
     assert sum(receipt.accepted for receipt in receipts) == 20
     conflicts = sum(len(receipt.rejected) for receipt in receipts)
     assert conflicts + sum(receipt.duplicates for receipt in receipts) == 63 * 20
-    assert {fault.code for receipt in receipts for r in receipt.rejected for fault in r.faults} == {"conflict"}
+    assert {fault.code for receipt in receipts for r in receipt.rejected for fault in r.faults} == {
+        "conflict"
+    }
     assert (len(stored()), set(stored().values())) == (20, {1})
 
 

@@ -4,8 +4,10 @@ The two Google sinks run against the stand-ins, and against Google Cloud too whe
 a project that the caller's application-default credentials may write to (docs/operations.md).
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -60,6 +62,9 @@ def store(request: pytest.FixtureRequest, stack: ThrowawayStack) -> Iterator[sto
     opened.clean()
 
 
+sequences = itertools.count(1)
+
+
 def records(count: int = 10) -> list[Record]:
     """Events of every type in turn, received a moment ago, that happened long before."""
     now = datetime.now(UTC) - timedelta(seconds=5)
@@ -81,7 +86,12 @@ def records(count: int = 10) -> list[Record]:
 
 def batch(rows: list[Record], **changes: Any) -> Batch:
     label = f"contract-{uuid4()}"
-    given: dict[str, Any] = {"label": label, "object_name": f"events/{label}_events.jsonl", "records": rows}
+    given: dict[str, Any] = {
+        "label": label,
+        "object_name": f"events/{label}_events.jsonl",
+        "records": rows,
+        "sequence": next(sequences),
+    }
     return Batch(**(given | changes))
 
 
@@ -98,7 +108,7 @@ def test_the_store_holds_every_event_once(store: stores.Store) -> None:
 def test_the_same_batch_again_changes_nothing(store: stores.Store) -> None:
     sent = batch(records(25))
     store.sink.deliver(sent)
-    store.sink.deliver(Batch(sent.label, sent.object_name, sent.records, is_repeated=True))
+    store.sink.deliver(replace(sent, is_repeated=True))
     assert store.held(sent) == once(sent)
 
 

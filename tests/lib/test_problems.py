@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import path
 from pytest_django import Settings
@@ -126,7 +126,12 @@ def test_an_error_outside_the_views_leaks_nothing_either(
 
 def test_pointers_lead_into_nested_fields_and_lists() -> None:
     detail = {"message": "no", "code": "bad"}
-    nested = {"items": [{}, {"a/b": [detail]}], "tags": {1: [detail]}, "non_field_errors": [detail], "x": [detail] * 2}
+    nested = {
+        "items": [{}, {"a/b": [detail]}],
+        "tags": {1: [detail]},
+        "non_field_errors": [detail],
+        "x": [detail] * 2,
+    }
     assert [(error["pointer"], error["code"]) for error in problems.pointed(nested)] == [
         ("/items/1/a~1b", "bad"),
         ("/tags/1", "bad"),
@@ -136,7 +141,15 @@ def test_pointers_lead_into_nested_fields_and_lists() -> None:
     ]
 
 
-UNKNOWN = ["/api", "/api/", "/api/v1/", "/api/v1/unknown", "/api/v1/search/", "/api/v2/search", "/api/v1/search%0a"]
+UNKNOWN = [
+    "/api",
+    "/api/",
+    "/api/v1/",
+    "/api/v1/unknown",
+    "/api/v1/search/",
+    "/api/v2/search",
+    "/api/v1/search%0a",
+]
 
 
 @pytest.mark.parametrize("address", UNKNOWN)
@@ -157,7 +170,13 @@ def test_an_unknown_host_is_a_problem(settings: Settings) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("address", "method"), [("/api/v1/search", "GET"), ("/api/v1/events", "PUT"), ("/api/v1/products/x", "POST"), ("/health", "POST")]
+    ("address", "method"),
+    [
+        ("/api/v1/search", "GET"),
+        ("/api/v1/events", "PUT"),
+        ("/api/v1/products/x", "POST"),
+        ("/health", "POST"),
+    ],
 )
 def test_another_method_is_said_not_to_be_allowed(secret: Api, address: str, method: str) -> None:
     response = secret.client.generic(method, address, headers={"Authorization": f"Bearer {secret.key}"})
@@ -167,7 +186,10 @@ def test_another_method_is_said_not_to_be_allowed(secret: Api, address: str, met
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/api/v1/search", "/api/v1/events"])
-@pytest.mark.parametrize("content_type", ["application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
 def test_another_media_type_is_said_not_to_be_taken(secret: Api, address: str, content_type: str) -> None:
     problem(secret.post(address, b"a=b", content_type=content_type), 415, "unsupported_media_type")
 

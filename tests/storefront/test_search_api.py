@@ -223,7 +223,9 @@ def test_the_search_is_in_the_log_before_it_is_answered(secret: Api) -> None:
     assert results
     assert kept["query"] == "milk"
     assert kept["search_id"] == answer["search_id"]
-    assert (kept["intent"], kept["confidence"]) == tuple(answer["conversation"][k] for k in ("intent", "confidence"))
+    assert (kept["intent"], kept["confidence"]) == tuple(
+        answer["conversation"][k] for k in ("intent", "confidence")
+    )
     assert kept["result_skus"] == [result["sku"] for result in results]
     assert kept["suppliers"] == list(dict.fromkeys(result["supplier"] for result in results))
     assert kept["categories"] == list(dict.fromkeys(result["category"] for result in results))
@@ -278,9 +280,9 @@ def test_a_publishable_key_never_names_a_user(publishable: Api, header: dict[str
 HOSTILE = st.one_of(
     st.text(max_size=256),
     st.text(alphabet="\"'\\&|!():*<>%_;- \t\r\n\u200b\u202e\ufeff\x01\x7f$=aé", max_size=60),
-    st.lists(st.sampled_from(["milk", "'", "\\", "&", "|", "!", "<->", ":*", "(", ")", "--", "$$"]), max_size=12).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from(["milk", "'", "\\", "&", "|", "!", "<->", ":*", "(", ")", "--", "$$"]), max_size=12
+    ).map(" ".join),
 )
 
 
@@ -293,10 +295,19 @@ def test_no_text_is_ever_an_error_of_ours(secret: Api, query: str, name: str) ->
     assert response.json()["status" if response.status_code == 422 else "query"] in (422, query)
 
 
-@given(body=st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: (
-    st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["query", "filters", "brand", "price_max", "limit", "sort", "user_id", "é"]), inner)
-), max_leaves=12))
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["query", "filters", "brand", "price_max", "limit", "sort", "user_id", "é"]),
+                inner,
+            )
+        ),
+        max_leaves=12,
+    )
+)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_json_is_ever_an_error_of_ours(secret: Api, body: Any) -> None:
     assert secret.post(URL, body).status_code in (200, 400, 422)
@@ -349,16 +360,22 @@ def test_a_product_by_its_sku(publishable: Api) -> None:
 def test_a_product_is_the_same_in_a_search_and_alone(secret: Api) -> None:
     result = found(secret, "cheese", limit=1)["results"][0]
     alone = secret.get(f"/api/v1/products/{result['sku']}").json()
-    assert {key: alone[key] for key in RESULT & set(alone)} == {key: result[key] for key in RESULT & set(alone)}
+    assert {key: alone[key] for key in RESULT & set(alone)} == {
+        key: result[key] for key in RESULT & set(alone)
+    }
 
 
-@pytest.mark.parametrize("sku", ["none", "x" * 5000, "%00", "nul%00", "%FF%FE", "a%2Fb", "' OR 1=1 --", "%25", "é"])
+@pytest.mark.parametrize(
+    "sku", ["none", "x" * 5000, "%00", "nul%00", "%FF%FE", "a%2Fb", "' OR 1=1 --", "%25", "é"]
+)
 def test_an_unknown_sku_is_not_found(secret: Api, sku: str) -> None:
     response = secret.get(f"/api/v1/products/{sku}")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("sku", ["A B", "50%", "A/B", "Ü-1", "a?b#c", "semi;colon&and", "'quote\"", "..", "日本"])
+@pytest.mark.parametrize(
+    "sku", ["A B", "50%", "A/B", "Ü-1", "a?b#c", "semi;colon&and", "'quote\"", "..", "日本"]
+)
 def test_a_sku_may_hold_any_character(secret: Api, sku: str) -> None:
     Offer.objects.create(product=Product.objects.create(sku=sku, name="Odd"), price=Decimal("1.50"))
     response = secret.get(f"/api/v1/products/{quote(sku, safe='')}")

@@ -33,20 +33,32 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        threads = [threading.Thread(target=self._loop, args=(name, stopping), name=name) for name in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        threads = {name: self._begun(name, stopping) for name in names}
+        while not stopping.wait(PAUSE_SECONDS):
+            # One that ended by itself has said why; its sink must not wait for somebody to start the process again.
+            ended = [name for name, thread in threads.items() if not thread.is_alive()]
+            threads |= {name: self._begun(name, stopping) for name in ended}
+        for thread in threads.values():
             thread.join()
 
+    def _begun(self, name: str, stopping: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=self._loop, args=(name, stopping), name=name)
+        thread.start()
+        return thread
+
     def _loop(self, name: str, stopping: threading.Event) -> None:
-        while not stopping.is_set():
-            pause = PAUSE_SECONDS
-            try:
-                deliver.drain(name, budget_seconds=1.0)
-            except (OperationalError, InterfaceError) as error:
-                self.stderr.write(f"{name}: the database is away ({type(error).__name__}); trying again")
-                connection.close()
-                pause = AWAY_SECONDS
-            stopping.wait(pause)
-        connection.close()
+        try:
+            while not stopping.is_set():
+                stopping.wait(self._drained(name))
+        finally:
+            connection.close()
+
+    def _drained(self, name: str) -> float:
+        """Delivers what is due to one sink; returns how long to pause."""
+        try:
+            deliver.drain(name, budget_seconds=1.0)
+        except (OperationalError, InterfaceError) as error:
+            self.stderr.write(f"{name}: the database is away ({type(error).__name__}); trying again")
+            connection.close()
+            return AWAY_SECONDS
+        return PAUSE_SECONDS

@@ -3,7 +3,6 @@
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-
 WRITE_ONCE = """
 CREATE FUNCTION access_auditentry_is_written_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

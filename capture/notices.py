@@ -1,0 +1,24 @@
+"""What tasks have to tell staff: stored when it is found out, read by `/health` and the pages."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from capture.models import Notice
+
+LONGEST = 400
+
+
+def replace(kind: str, sentences: Sequence[str]) -> None:
+    """Makes these the notices of a kind; one that is still true keeps the moment it was first seen."""
+    cut = [sentence[:LONGEST] for sentence in sentences]
+    with transaction.atomic():
+        Notice.objects.filter(kind=kind).exclude(sentence__in=cut).delete()
+        Notice.objects.bulk_create(
+            (Notice(kind=kind, sentence=sentence) for sentence in cut), ignore_conflicts=True
+        )
+
+
+def sentences() -> list[str]:
+    """All of them, the oldest first."""
+    return list(Notice.objects.order_by("first_seen_at", "id").values_list("sentence", flat=True)[:20])
