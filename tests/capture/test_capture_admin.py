@@ -15,12 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from capture import ingest
-from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, Sink
+from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, SchemaDrift, Sink
 from tests.capture import outbox_rows as rows
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Event, OutboxBatch, DeadLetter, Sink, Reading, LedgerDay]
+MODELS = [Event, OutboxBatch, DeadLetter, Sink, Reading, LedgerDay, SchemaDrift]
 EVENTS = "/admin/capture/event/"
 
 
@@ -47,7 +47,11 @@ def row_of_each(now: datetime) -> list[Model]:
     letter = rows.dead_letter(batch, "event-1", "too large", response={"errors": [{"reason": "invalid"}]})
     reading = rows.reading("redis", now)
     reading.save()
-    return [batch, letter, Sink.objects.create(name="redis"), reading, rows.account("redis", now.date(), 5)]
+    drift = SchemaDrift.objects.create(
+        sink="bigquery", table="t", difference="is missing", remedy="run setup_bigquery"
+    )
+    sink = Sink.objects.create(name="redis")
+    return [batch, letter, sink, reading, rows.account("redis", now.date(), 5), drift]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: str(model.__name__))
