@@ -25,6 +25,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    411: "Length required",
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid content",
