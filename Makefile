@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench openapi browser requirements clean
+.PHONY: help run test test-slow lint format bench bench-capture openapi browser requirements clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:[^#]*## /\1\t/' | expand -t 14
 
 run: $(VENV)/.stack ## install and run the shop, its worker and its stores; Ctrl-C stops everything
 	@exec $(BIN)/python -m leafloaf.stack
@@ -34,8 +35,8 @@ format: $(VENV)/.dev ## rewrite the code as the formatter wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/djade --target-version 5.2 $$(git ls-files '*.html')
 
-bench: $(VENV)/.dev ## the measured comparisons of docs/benchmarks.md
-	$(BIN)/python -m bench
+bench bench-capture: $(BENCH)/.installed ## the measured comparisons of docs/benchmarks.md, in an environment of their own
+	$(BENCH)/bin/python -m bench capture
 
 openapi: $(VENV)/.dev ## write docs/openapi.yaml and docs/events.md from the code
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference
@@ -44,26 +45,29 @@ browser: ## install Chromium for the page tests, from the system's packages (Deb
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 
 requirements: $(VENV)/.dev ## pin the newest versions that fit together
-	for set in requirements requirements-stack requirements-dev; do \
+	for set in requirements requirements-stack requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade $$set.in -o $$set.txt; done
 
 clean: ## remove the virtual environment and everything that ran here, data included
-	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.stack: requirements.txt requirements-stack.txt
-	$(call install,requirements-stack.txt)
+	$(call install,requirements-stack.txt,$(VENV))
 
 $(VENV)/.dev: requirements.txt requirements-stack.txt requirements-dev.txt
-	$(call install,requirements-dev.txt)
+	$(call install,requirements-dev.txt,$(VENV))
 	@touch $(VENV)/.stack
+
+$(BENCH)/.installed: requirements.txt requirements-stack.txt requirements-bench.txt
+	$(call install,requirements-bench.txt,$(BENCH))
 
 # uv installs in seconds; where it cannot be had, pip does the same in a minute.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LeafLoaf needs Python 3.11 or newer; say which with PYTHON=…")'
-	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@test -x $(2)/bin/python || { echo "Making $(2)"; $(PYTHON) -m venv $(2); }
 	@echo "Installing $(1)"
-	@uv=$$(command -v uv) || { uv=$(BIN)/uv; test -x $$uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || uv=; }; \
-	if test -n "$$uv"; then $$uv pip install --python $(BIN)/python -r $(1); \
-	else $(BIN)/python -m pip install --disable-pip-version-check -r $(1); fi
+	@uv=$$(command -v uv) || { uv=$(2)/bin/uv; test -x $$uv || $(2)/bin/python -m pip install --quiet --disable-pip-version-check uv || uv=; }; \
+	if test -n "$$uv"; then $$uv pip install --python $(2)/bin/python -r $(1); \
+	else $(2)/bin/python -m pip install --disable-pip-version-check -r $(1); fi
 	@touch $@
 endef
