@@ -2,7 +2,8 @@
 
 Invariants:
 * A worker that dies at any point leaves a batch that another one takes when the lease runs out.
-* A worker that outlives its lease cannot settle: the token is another's by then.
+* A worker that outlives its lease cannot settle, for the token is another's by then, and begins no other request to
+  a store that could take the same rows twice (`Batch.seconds_left`).
 * A sink that failed is tried with one batch at a time (the half-open circuit breaker of Nygard, "Release It!").
 * A poison row is recorded as a dead letter before the others of its batch are sent again.
 """
@@ -16,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -44,7 +45,7 @@ CLAIM = """
                 WHERE other.sink = sink.name AND other.state = 'sending' AND other.leased_until >= now()))
         ORDER BY batch.sequence LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
     )
-    RETURNING id
+    RETURNING *
 """
 
 
@@ -56,24 +57,18 @@ def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool =
     delivered = 0
     deadline = time.monotonic() + budget_seconds
     while time.monotonic() < deadline:
-        sealed = seal.due(name, is_final=is_final)
         sendable_until = time.monotonic() + settings.OUTBOX_LEASE_SECONDS
-        batch = claim(name)
-        if batch is None and not sealed:
-            break
-        if batch is not None:
+        if batch := claim(name):
             delivered += send(batch, sendable_until)
+        elif not seal.due(name, is_final=is_final):
+            break
     return delivered
 
 
 def claim(name: str) -> OutboxBatch | None:
     """The oldest batch that may be tried now, leased to the caller; none when there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM, {"token": uuid4(), "lease_seconds": settings.OUTBOX_LEASE_SECONDS, "sink": name}
-        )
-        claimed = cursor.fetchone()
-    return OutboxBatch.objects.get(id=claimed[0]) if claimed else None
+    lease = {"token": uuid4(), "lease_seconds": settings.OUTBOX_LEASE_SECONDS, "sink": name}
+    return next(iter(OutboxBatch.objects.raw(CLAIM, lease)), None)
 
 
 def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:

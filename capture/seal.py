@@ -19,7 +19,8 @@ from django.db import connection, transaction
 from capture.log import checksum
 from capture.models import OutboxBatch, Sink
 
-BATCHES_AT_ONCE = 20
+BATCHES_AT_ONCE = 4
+"""Few enough that Postgres walks the index for them, however much waits."""
 CLOCK_MARGIN = timedelta(days=1)
 """How far `received_at` may run behind the order of transactions: web servers' clocks, and long transactions."""
 

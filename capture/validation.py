@@ -106,8 +106,10 @@ def check(event: events.Event, received_at: datetime, past: timedelta | None = P
     Raises:
         InvalidEvent: with every fault found.
     """
-    faults = [fault for name in FREE_FIELDS if (fault := too_large(event, name))]
     payload = encoder.encode(own_fields(event))
+    faults = []
+    if len(payload) > FREE_JSON_BYTES:
+        faults += [fault for name in FREE_FIELDS if (fault := too_large(event, name))]
     if b"\\u0000" in payload and ESCAPED_NUL.search(payload):
         faults.append(Fault("", "nul_character", "The character U+0000 cannot be stored."))
     faults += [fault for name in ("event_id", "user_id", "session_id") if (fault := unusable(event, name))]
