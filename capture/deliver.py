@@ -24,11 +24,13 @@ from django.db.models.functions import Now
 from capture import dead_letters, log, retry, seal, sinks
 from capture.models import OutboxBatch, Sink
 from capture.records import Record
-from capture.sinks.base import Batch, BatchRefused, Misconfigured, RowsRefused, Unavailable
+from capture.sinks.base import Batch, BatchRefused, Misconfigured, OverQuota, RowsRefused, Unavailable
 
 logger = logging.getLogger(__name__)
 
 BUDGET_SECONDS = 20.0
+QUOTA_REST = timedelta(seconds=30)
+"""A quota is refilled by the minute (BigQuery documentation, "Quotas and limits"); asking sooner uses it up again."""
 STATES = OutboxBatch.State
 
 CLAIM = """
@@ -149,7 +151,10 @@ def _rest(name: str, error: Unavailable) -> timedelta:
 
 def rest_after(error: Unavailable, failures: int) -> timedelta:
     """How long a sink is left alone; the longest where only a person can change anything."""
-    return retry.CEILING if isinstance(error, Misconfigured) else retry.delay(failures, random.random())  # noqa: S311
+    if isinstance(error, Misconfigured):
+        return retry.CEILING
+    rest = retry.delay(failures, random.random())  # noqa: S311
+    return max(rest, QUOTA_REST) if isinstance(error, OverQuota) else rest
 
 
 def block(batch: OutboxBatch, error: BatchRefused) -> None:

@@ -116,6 +116,10 @@ class Unavailable(Exception):
     """The store cannot take the batch now; it may later."""
 
 
+class OverQuota(Unavailable):
+    """The store says that too much was asked of it for now: retried after a rest that does it good."""
+
+
 class Misconfigured(Unavailable):
     """The store answers that it will not take anything until somebody changes something: retried slowly."""
 

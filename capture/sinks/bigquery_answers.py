@@ -8,10 +8,11 @@ from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 
 from capture.records import Record
-from capture.sinks.base import BatchRefused, Misconfigured, Refusal, Unavailable
+from capture.sinks.base import BatchRefused, Misconfigured, OverQuota, Refusal, Unavailable
 
 PERMANENT = {"invalid", "invalidQuery", "notImplemented"}
 NOT_THIS_ROW = {"stopped"}
+QUOTAS = {"quotaExceeded", "rateLimitExceeded"}
 FAILURES = (
     exceptions.GoogleAPICallError,
     exceptions.RetryError,
@@ -50,7 +51,7 @@ def classified(error: Exception) -> Exception:
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, exceptions.Forbidden):
         reasons = {str(detail.get("reason")) for detail in error.errors if isinstance(detail, dict)}
-        return Unavailable(said) if reasons & {"quotaExceeded", "rateLimitExceeded"} else Misconfigured(said)
+        return OverQuota(said) if reasons & QUOTAS else Misconfigured(said)
     if isinstance(error, exceptions.Unauthorized | exceptions.NotFound):
         return Misconfigured(said)
     if isinstance(error, auth_exceptions.GoogleAuthError) and not isinstance(

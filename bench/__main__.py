@@ -1,0 +1,48 @@
+"""`python -m bench [capture] [--only …]`: measures, prints, and with `--write` puts the tables into the docs."""
+
+import argparse
+import time
+from pathlib import Path
+
+from bench import document, machine
+from bench.figures import Table
+
+PARTS = ("ingest", "drain", "wal", "lag", "search")
+
+
+def main() -> None:
+    options = parser().parse_args()
+    unknown = set(options.only) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+    from bench import capture  # reads the settings, for which it sets the environment first
+
+    started = time.monotonic()
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = capture.measure(options.only, capture.Sizes(options.events, options.runs, options.full))
+    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
+    if options.write:
+        write(options.write, ran_on, tables)
+
+
+def write(path: Path, ran_on: str, tables: list[Table]) -> None:
+    blocks = {table.name: document.rendered(table) for table in tables}
+    document.write(path, blocks | {"machine": f"Last run: {ran_on}."})
+    print(f"Wrote {len(tables)} tables into {path}.")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    made.add_argument("what", nargs="?", choices=["capture"], default="capture")
+    made.add_argument("--only", type=lambda text: text.split(","), default=PARTS, help=",".join(PARTS))
+    made.add_argument("--events", type=int, default=20_000, help="events a measurement, where it is fast")
+    made.add_argument("--runs", type=int, default=5, help="rounds; figures are their medians")
+    made.add_argument("--full", action="store_true", help="logs of 1 and 5 million events too")
+    made.add_argument(
+        "--write", nargs="?", type=Path, const=document.PAGE, help=f"put the tables into {document.PAGE.name}"
+    )
+    return made
+
+
+main()
