@@ -52,9 +52,9 @@ def kept(url: str) -> set[str]:
 def disk(tmp_path: Path) -> Iterator[Path]:
     if os.environ.get(EXISTING_DATABASE):
         pytest.skip(f"{EXISTING_DATABASE} names a Postgres whose disk is not ours to fill")
-    for above in [tmp_path, *tmp_path.parents][:4]:
-        if above.stat().st_uid == os.geteuid():
-            above.chmod(0o755)  # for the account that Postgres runs as
+    pytests_own = [folder for folder in [tmp_path, *tmp_path.parents] if folder.name.startswith("pytest-")]
+    for above in [tmp_path, *pytests_own]:
+        above.chmod(above.stat().st_mode | 0o055)  # for the account that Postgres runs as
     with small_disk(tmp_path / "disk") as folder:
         yield folder
 
