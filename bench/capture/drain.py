@@ -75,7 +75,8 @@ def library(stack: Stack, chosen: Library, events: Events, count: int) -> Run:
 
 def table(results: dict[str, list[Run]]) -> Table:
     made = Table(
-        "drain", ["", "events/s", "ratio to raw", "processor time, ratio to raw", "LeafLoaf is faster by"]
+        "drain",
+        ["", "events/s", "ratio to raw", "processor time, ratio to raw", "LeafLoaf is faster by", "target"],
     )
     for name, runs in results.items():
         rate = [run.rate for run in runs]
