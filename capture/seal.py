@@ -33,6 +33,7 @@ READY = """
     ORDER BY xid, id
     LIMIT %s
 """
+WAITING = f"SELECT count(*), min(received_at) FROM ({READY}) AS ready"  # noqa: S608 (our own statement)
 """Nothing is ready while the log is another cluster's: see `capture.rebase`."""
 
 
@@ -75,9 +76,12 @@ def due(name: str, *, now: datetime | None = None, is_final: bool = False) -> in
 def _is_anything_due(name: str, size: int, latest: datetime) -> bool:
     """A look without a lock, which costs an idle poll no transaction id and no write."""
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
-    ready = _ready(sink, size) if sink.state == Sink.State.ENABLED else []
-    # Less than a full batch is due too when the next day's events close it; those are never the oldest for long.
-    return len(ready) == size or any(event.received_at <= latest for event in ready)
+    if sink.state != Sink.State.ENABLED:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, _after(sink, size))
+        count, oldest = cursor.fetchone()
+    return bool(count == size or (count and oldest <= latest))
 
 
 def locked(name: str) -> Sink | None:
@@ -89,14 +93,19 @@ def locked(name: str) -> Sink | None:
     return rows.first()
 
 
-def _ready(sink: Sink, limit: int) -> list[Position]:
+def _after(sink: Sink, limit: int) -> list[Any]:
+    """The parameters of `READY`: from the cursor on, at most so many."""
     since = (
         sink.cursor_received_at - CLOCK_MARGIN
         if sink.cursor_received_at
         else datetime.min.replace(tzinfo=UTC)
     )
+    return [str(sink.cursor_xid), sink.cursor_id, since, limit]
+
+
+def _ready(sink: Sink, limit: int) -> list[Position]:
     with connection.cursor() as cursor:
-        cursor.execute(READY, [str(sink.cursor_xid), sink.cursor_id, since, limit])
+        cursor.execute(READY, _after(sink, limit))
         return [Position(int(xid), *rest) for xid, *rest in cursor.fetchall()]
 
 

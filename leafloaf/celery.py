@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_ready
 
 from leafloaf.lib import folder_broker
 
@@ -24,3 +24,9 @@ def refuse_wrong_settings(**_: Any) -> None:
     from leafloaf import checks
 
     checks.refuse_wrong_settings()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def take_a_reading(**_: Any) -> None:
+    """So that health does not wait for the scheduler's first round to know how the sinks are."""
+    app.send_task("capture.tasks.take_readings", expires=30)
