@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
 
@@ -40,7 +39,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 
     status = serializers.ChoiceField(["healthy", "degraded", "unhealthy"])
     data_capture = serializers.DictField(
-        child=serializers.CharField(), required=False, help_text=f"For each of {', '.join(settings.SINKS)}."
+        child=serializers.CharField(), required=False, help_text="For each sink, by name."
     )
     database = serializers.CharField()
     worker = serializers.CharField(
