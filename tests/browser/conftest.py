@@ -37,7 +37,8 @@ class Visit:
         self.page.goto(self.address + path)
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
+        """By how many pixels the page, with its style sheets loaded, is wider than the window."""
+        self.page.wait_for_load_state()
         width: int = self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
@@ -47,6 +48,7 @@ class Visit:
         """Into the folder that LEAFLOAF_SCREENSHOTS names, if it does."""
         if folder := os.environ.get("LEAFLOAF_SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.wait_for_load_state()
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
