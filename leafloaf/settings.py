@@ -88,6 +88,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
             # Left alone, the pool's back-off sleeps as long again as the server was away.
             "pool": {"min_size": 1, "max_size": 8, "timeout": 3, "reconnect_timeout": 2},
             "connect_timeout": 3,
+            "prepare_threshold": 5,  # Django prepares nothing by itself; `lib.statements` does
             "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
         }
     )

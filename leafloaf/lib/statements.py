@@ -1,0 +1,28 @@
+"""SQL that runs for every request or batch: planned once a connection, its rows decoded in C.
+
+Django's own cursor writes the values into the text of a statement, so that Postgres plans it anew each time, and
+reads times in Python.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+
+def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of one prepared statement, in the transaction that is open, if one is; none if it returns none.
+
+    Parameters travel apart from the text, so a type that Postgres cannot infer needs a cast (`%s::text[]`).
+
+    Raises:
+        django.db.DatabaseError: as from Django's own cursor.
+    """
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        psycopg.Cursor(cursor.connection) as prepared,
+    ):
+        prepared.execute(query, parameters, prepare=True, binary=True)
+        return prepared.fetchall() if prepared.description else []
