@@ -102,6 +102,7 @@ class EventAdmin(LookOnly):
 
     list_display = ("event_id", "event_type", "subject_id", "session_id", "received_at")
     list_filter = (EventTypeFilter, "received_at")
+    ordering = ("-xid", "-id")
     search_fields = ("event_id__exact",)
     search_help_text = "A whole event id, session id or pseudonym."
     fields = (

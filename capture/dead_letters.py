@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -34,12 +34,21 @@ ANY_END = "*"
 RESOLVED_AT_ONCE = 5000
 
 PLACES = """
-    SELECT xid, id, event_id, received_at, (received_at AT TIME ZONE 'UTC')::date
+    SELECT xid, id, event_id, received_at
     FROM capture_event
     WHERE (xid, id) >= (%s, %s) AND (xid, id) <= (%s, %s) AND received_at >= %s AND received_at < %s
       AND event_id = ANY(%s)
     ORDER BY xid, id
 """
+
+
+class Position(NamedTuple):
+    """One event's place in the log."""
+
+    xid: int
+    id: int
+    event_id: str
+    received_at: datetime
 
 
 class ReasonMissing(ValueError):
@@ -185,14 +194,23 @@ def _seal(sink: Sink, letters: list[DeadLetter]) -> None:
     gone = [letter.id for letter in letters if letter.event_id not in ids]
     DeadLetter.objects.filter(id__in=gone).update(state=STATES.DEAD, resolution=GONE)
     if events:
-        batch = seal.batch(sink, events, datetime.now(UTC))
+        batch = seal.batch(sink, _part(letters[0].day, events), datetime.now(UTC))
         batch.is_replay = True
         batch.save()
         held = [letter.id for letter in letters if letter.event_id in ids]
         DeadLetter.objects.filter(id__in=held).update(replay_batch=batch)
 
 
-def _events(letters: list[DeadLetter]) -> list[seal.Position]:
+def _part(day: date, events: list[Position]) -> seal.Part:
+    first, last = events[0], events[-1]
+    summed = checksum(event.event_id for event in events)
+    oldest = min(event.received_at for event in events)
+    return seal.Part(
+        day, first.xid, first.id, last.xid, last.id, len(events), summed, oldest, last.received_at
+    )
+
+
+def _events(letters: list[DeadLetter]) -> list[Position]:
     """Where the letters' events stand: somewhere in the ranges of the batches that they left."""
     day = start_of(letters[0].day)
     batches = [letter.batch for letter in letters]
@@ -201,7 +219,7 @@ def _events(letters: list[DeadLetter]) -> list[seal.Position]:
     bounds: list[Any] = [str(first_xid), first_id, str(last_xid), last_id, day, day + timedelta(days=1)]
     with connection.cursor() as cursor:
         cursor.execute(PLACES, [*bounds, [letter.event_id for letter in letters]])
-        return [seal.Position(int(xid), *rest) for xid, *rest in cursor.fetchall()]
+        return [Position(int(xid), *rest) for xid, *rest in cursor.fetchall()]
 
 
 def settle(batch: OutboxBatch) -> None:

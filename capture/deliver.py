@@ -13,6 +13,7 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from capture import dead_letters, log, retry, seal, sinks
 from capture.models import OutboxBatch, Sink
 from capture.records import Record
 from capture.sinks.base import Batch, BatchRefused, Misconfigured, OverQuota, RowsRefused, Unavailable
+from leafloaf.lib import statements
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,19 @@ CLAIM = """
     )
     RETURNING *
 """
+SETTLE = """
+    WITH settled AS (
+        UPDATE capture_outboxbatch
+        SET state = 'delivered', delivered_at = now(), lease_token = NULL, leased_until = NULL
+        WHERE id = %(id)s AND lease_token = %(token)s
+          AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+        RETURNING sink
+    )
+    UPDATE capture_sink SET delivered = delivered + %(delivered)s, failures = 0, available_at = now()
+    FROM settled WHERE name = settled.sink
+    RETURNING name
+"""
+"""Does not wait for the disk: a settling that a crash of Postgres undoes is a batch sent again, which sinks know."""
 
 
 def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool = False) -> int:
@@ -102,20 +117,16 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
     return settle(batch, len(records))
 
 
-@transaction.atomic
 def settle(batch: OutboxBatch, delivered: int) -> int:
     """Marks the batch delivered, if it is still the caller's; returns the events that counts for."""
-    settled = _owned(batch).update(
-        state=STATES.DELIVERED, delivered_at=Now(), lease_token=None, leased_until=None
-    )
+    values = {"id": batch.id, "token": batch.lease_token, "delivered": delivered}
+    with transaction.atomic() if batch.is_replay else nullcontext():
+        settled = statements.fetch(SETTLE, values)
+        if settled and batch.is_replay:
+            dead_letters.settle(batch)
     if not settled:
         logger.warning("Batch %s was delivered after its lease had run out; another worker has it.", batch)
         return 0
-    if batch.is_replay:
-        dead_letters.settle(batch)
-    Sink.objects.filter(name=batch.sink).update(
-        delivered=F("delivered") + delivered, failures=0, available_at=Now()
-    )
     return delivered
 
 

@@ -2,27 +2,28 @@
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 from django.db import connection
 
 from capture.models import DeadLetter, OutboxBatch
 from capture.partitions import start_of
 from capture.records import Record
 from capture.sinks.base import BatchRefused
-
-payloads = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+from leafloaf.lib import statements
 
 READ = """
-    SELECT event_id, event_type, received_at, occurred_at, subject_id, session_id, payload::text, schema_version
+    SELECT event_id, event_type, received_at, occurred_at, subject_id::text, session_id, payload::text, schema_version
     FROM capture_event
-    WHERE (xid, id) >= (%s, %s) AND (xid, id) <= (%s, %s) AND received_at >= %s AND received_at < %s {only}
+    WHERE (xid, id) >= (%(first_xid)s::text::xid8, %(first_id)s)
+      AND (xid, id) <= (%(last_xid)s::text::xid8, %(last_id)s)
+      AND received_at >= %(day)s AND received_at < %(next_day)s {only}
     ORDER BY xid, id
+    LIMIT %(limit)s
 """
+"""The limit, one more than was sealed, has Postgres walk the index even where it knows nothing of the day yet."""
 READ_ALL = READ.format(only="")
-READ_THESE = READ.format(only="AND event_id = ANY(%s)")
+READ_THESE = READ.format(only="AND event_id = ANY(%(event_ids)s)")
 OLDEST_DAY = """
     SELECT min(day) FROM (
         SELECT to_date(substring(inhrelid::regclass::text FROM '_p([0-9]{8})$'), 'YYYYMMDD') AS day
@@ -56,19 +57,24 @@ def _range(batch: OutboxBatch) -> list[Record]:
 def _replayed(batch: OutboxBatch) -> list[Record]:
     """The events of the dead letters that the batch tries again, which lie scattered over its range."""
     event_ids = list(DeadLetter.objects.filter(replay_batch=batch).values_list("event_id", flat=True))
-    return _records(READ_THESE, [*_bounds(batch), event_ids])
+    return _records(READ_THESE, _bounds(batch) | {"event_ids": event_ids})
 
 
-def _bounds(batch: OutboxBatch) -> list[Any]:
+def _bounds(batch: OutboxBatch) -> dict[str, Any]:
     day = start_of(batch.day)
-    first, last = [str(batch.first_xid), batch.first_id], [str(batch.last_xid), batch.last_id]
-    return [*first, *last, day, day + timedelta(days=1)]
+    return {
+        "first_xid": str(batch.first_xid),
+        "first_id": batch.first_id,
+        "last_xid": str(batch.last_xid),
+        "last_id": batch.last_id,
+        "day": day,
+        "next_day": day + timedelta(days=1),
+        "limit": batch.count + 1,
+    }
 
 
-def _records(query: str, parameters: list[Any]) -> list[Record]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return [_record(row) for row in cursor.fetchall()]
+def _records(query: str, parameters: dict[str, Any]) -> list[Record]:
+    return [Record(*row) for row in statements.fetch(query, parameters)]
 
 
 def oldest_day() -> date:
@@ -84,17 +90,3 @@ def checksum(event_ids: Any) -> str:
     return hashlib.md5(
         "".join(f"{event_id}\n" for event_id in event_ids).encode(), usedforsecurity=False
     ).hexdigest()
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    event_id, event_type, received_at, occurred_at, subject_id, session_id, payload, version = row
-    return Record(
-        event_id,
-        event_type,
-        received_at,
-        occurred_at,
-        str(subject_id) if subject_id else None,
-        session_id,
-        payloads.decode(payload),
-        version,
-    )

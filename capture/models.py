@@ -29,8 +29,8 @@ class XidField(models.BigIntegerField[int, int]):
 class Event(models.Model):
     """One immutable fact, in a table partitioned by UTC day of `received_at`.
 
-    The table's real primary key is `(id, received_at)`, for a unique constraint must contain the partition key;
-    idempotency hangs on `EventKey`.
+    The table's real primary key is `(xid, id, received_at)`, the order in which it is read; a unique constraint must
+    contain the partition key, so idempotency hangs on `EventKey`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -222,6 +222,20 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sink} at {self.taken_at}"
+
+
+class HorizonReading(models.Model):
+    """How old the oldest transaction that had written was at one moment; younger events could not be sealed."""
+
+    taken_at = models.DateTimeField(unique=True)
+    xid = XidField(help_text="The transaction; 0 when none was open.")
+    age_seconds = models.FloatField(help_text="How long it had been open; 0 when none was.")
+    held_by = models.CharField(
+        max_length=200, blank=True, help_text="The session's application and state, never what it asked."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.age_seconds:.0f} s at {self.taken_at}"
 
 
 class LedgerDay(models.Model):

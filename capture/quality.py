@@ -24,11 +24,11 @@ ENOUGH = 50
 FEWEST, MOST = 0.5, 2.0
 MOST_REASONS = 25
 
-# The newest by the primary key; the days before the oldest of them are not even opened.
+# The newest by the order of the log; the days before the oldest of them are not even opened.
 LATEST = """
     WITH sample AS MATERIALIZED (
         SELECT event_type, subject_id, session_id, occurred_at, received_at, payload
-        FROM capture_event WHERE received_at >= %(since)s ORDER BY id DESC LIMIT %(size)s
+        FROM capture_event WHERE received_at >= %(since)s ORDER BY xid DESC, id DESC LIMIT %(size)s
     )
 """
 FIELDS = """

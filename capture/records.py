@@ -1,7 +1,8 @@
 """One event as the sinks see it, and the document each store holds of it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -11,9 +12,11 @@ from capture import schema
 encoder = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical")
 
 
-@dataclass(frozen=True)
-class Record:
-    """A row of the log. `user_id` is the pseudonym; `payload` holds the fields of the event's own type."""
+decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+class Record(msgspec.Struct, frozen=True, dict=True):
+    """A row of the log. `user_id` is the pseudonym; `content` is JSON with the fields of the event's own type."""
 
     event_id: str
     event_type: str
@@ -21,8 +24,13 @@ class Record:
     occurred_at: datetime
     user_id: str | None
     session_id: str | None
-    payload: dict[str, Any]
+    content: str
     schema_version: int
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """The content, taken apart when somebody looks at it; numbers are as exact as they were sent."""
+        return decoder.decode(self.content)
 
     def document(self, batch: str) -> dict[str, Any]:
         """The event under the names of `capture.schema`, as both JSONL and BigQuery hold it.

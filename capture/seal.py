@@ -8,16 +8,14 @@ Invariants:
 * A batch holds events of one UTC day, so that the ledger closes by day.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from capture.log import checksum
 from capture.models import OutboxBatch, Sink
+from leafloaf.lib import statements
 
 BATCHES_AT_ONCE = 4
 """Few enough that Postgres walks the index for them, however much waits."""
@@ -25,27 +23,48 @@ CLOCK_MARGIN = timedelta(days=1)
 """How far `received_at` may run behind the order of transactions: web servers' clocks, and long transactions."""
 
 READY = """
-    SELECT xid, id, event_id, received_at, (received_at AT TIME ZONE 'UTC')::date
+    SELECT xid, id, event_id, received_at, (received_at AT TIME ZONE 'UTC')::date AS day
     FROM capture_event
-    WHERE (xid, id) > (%s, %s) AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND received_at >= %s
+    WHERE (xid, id) > (%(xid)s::text::xid8, %(id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+      AND received_at >= %(since)s
       AND NOT EXISTS (SELECT FROM capture_sink WHERE cursor_xid >= pg_snapshot_xmax(pg_current_snapshot()))
       AND NOT EXISTS (SELECT FROM capture_notice WHERE kind = 'future log')
     ORDER BY xid, id
-    LIMIT %s
+    LIMIT %(limit)s
 """
-WAITING = f"SELECT count(*), min(received_at) FROM ({READY}) AS ready"  # noqa: S608 (our own statement)
 """Nothing is ready while the log is another cluster's: see `capture.rebase`."""
+WAITING = f"SELECT count(*), min(received_at) FROM ({READY}) AS ready"  # noqa: S608 (our own statement)
+PARTS = f"""
+    WITH ready AS ({READY}),
+    placed AS (
+        SELECT *, row_number() OVER log AS place, (day IS DISTINCT FROM lag(day) OVER log)::int AS is_new_day
+        FROM ready WINDOW log AS (ORDER BY xid, id)
+    ),
+    days AS (SELECT *, sum(is_new_day) OVER (ORDER BY place) AS run FROM placed),
+    cut AS (SELECT *, (row_number() OVER (PARTITION BY run ORDER BY place) - 1) / %(size)s AS part FROM days)
+    SELECT min(day), (array_agg(xid ORDER BY place))[1]::text::bigint, (array_agg(id ORDER BY place))[1],
+        (array_agg(xid ORDER BY place DESC))[1]::text::bigint, (array_agg(id ORDER BY place DESC))[1],
+        count(*), md5(string_agg(event_id || E'\\n', '' ORDER BY place)),
+        min(received_at), (array_agg(received_at ORDER BY place DESC))[1]
+    FROM cut GROUP BY run, part ORDER BY min(place)
+"""  # noqa: S608 (our own statement)
+"""What is ready, cut into batches: in order, of one day each, at most `size`; a row is a `Part`."""
+UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"
+"""The transaction does not wait for the disk: the claim, which comes before anything is sent, takes it there too."""
 
 
-@dataclass(frozen=True)
-class Position:
-    """One event's place in the log, and what a batch has to know of it."""
+class Part(NamedTuple):
+    """A piece of the log that makes one batch; `checksum` is that of `capture.log`."""
 
-    xid: int
-    id: int
-    event_id: str
-    received_at: datetime
     day: date
+    first_xid: int
+    first_id: int
+    last_xid: int
+    last_id: int
+    count: int
+    checksum: str
+    oldest_received_at: datetime
+    last_received_at: datetime
 
 
 def due(name: str, *, now: datetime | None = None, is_final: bool = False) -> int:
@@ -61,16 +80,15 @@ def due(name: str, *, now: datetime | None = None, is_final: bool = False) -> in
     if not _is_anything_due(name, size, latest):
         return 0
     with transaction.atomic():
+        statements.fetch(UNHURRIED)
         sink = locked(name)
         if sink is None or sink.state != Sink.State.ENABLED:
             return 0
-        ready = _ready(sink, size * BATCHES_AT_ONCE)
-        parts = [part for part in _parts(ready, size) if _is_due(part, ready, size, latest)]
-        batches = [batch(sink, part, now) for part in parts]
-        if batches:
-            OutboxBatch.objects.bulk_create(batches)
-            _advance(sink, parts[-1][-1])
-    return len(batches)
+        parts = _due_parts(sink, size, latest)
+        if parts:
+            OutboxBatch.objects.bulk_create([batch(sink, part, now) for part in parts])
+            _advance(sink, parts[-1])
+    return len(parts)
 
 
 def _is_anything_due(name: str, size: int, latest: datetime) -> bool:
@@ -78,9 +96,7 @@ def _is_anything_due(name: str, size: int, latest: datetime) -> bool:
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
     if sink.state != Sink.State.ENABLED:
         return False
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING, _after(sink, size))
-        count, oldest = cursor.fetchone()
+    [(count, oldest)] = statements.fetch(WAITING, _after(sink, size))
     return bool(count == size or (count and oldest <= latest))
 
 
@@ -93,53 +109,46 @@ def locked(name: str) -> Sink | None:
     return rows.first()
 
 
-def _after(sink: Sink, limit: int) -> list[Any]:
+def _after(sink: Sink, limit: int) -> dict[str, Any]:
     """The parameters of `READY`: from the cursor on, at most so many."""
     since = (
         sink.cursor_received_at - CLOCK_MARGIN
         if sink.cursor_received_at
         else datetime.min.replace(tzinfo=UTC)
     )
-    return [str(sink.cursor_xid), sink.cursor_id, since, limit]
+    return {"xid": str(sink.cursor_xid), "id": sink.cursor_id, "since": since, "limit": limit}
 
 
-def _ready(sink: Sink, limit: int) -> list[Position]:
-    with connection.cursor() as cursor:
-        cursor.execute(READY, _after(sink, limit))
-        return [Position(int(xid), *rest) for xid, *rest in cursor.fetchall()]
-
-
-def _parts(ready: list[Position], size: int) -> list[list[Position]]:
-    """The positions cut into batches: in order, one day each, at most `size`."""
-    runs = [list(run) for _, run in groupby(ready, key=lambda position: position.day)]
-    return [run[start : start + size] for run in runs for start in range(0, len(run), size)]
-
-
-def _is_due(part: list[Position], ready: list[Position], size: int, latest: datetime) -> bool:
-    """Full, closed by the next day's events, or holding an event that has waited long enough.
+def _due_parts(sink: Sink, size: int, latest: datetime) -> list[Part]:
+    """The parts that are full, closed by the next day's events, or hold an event that has waited long enough.
 
     Every part but the last is full or closed, so what is due is always a prefix of the log.
     """
-    return len(part) == size or part[-1] != ready[-1] or min(event.received_at for event in part) <= latest
+    found = statements.fetch(PARTS, _after(sink, size * BATCHES_AT_ONCE) | {"size": size})
+    parts = [Part(*row) for row in found]
+    return [
+        part
+        for part in parts
+        if part.count == size or part is not parts[-1] or part.oldest_received_at <= latest
+    ]
 
 
-def batch(sink: Sink, part: list[Position], now: datetime) -> OutboxBatch:
-    """A batch of these events, under the next number of the sink's row, which the caller holds and stores."""
+def batch(sink: Sink, part: Part, now: datetime) -> OutboxBatch:
+    """A batch of this part, under the next number of the sink's row, which the caller holds and stores."""
     sequence = sink.next_sequence
     sink.next_sequence += 1
-    first, last = part[0], part[-1]
     return OutboxBatch(
         sink=sink.name,
         sequence=sequence,
-        day=first.day,
-        first_xid=first.xid,
-        first_id=first.id,
-        last_xid=last.xid,
-        last_id=last.id,
-        count=len(part),
-        checksum=checksum(event.event_id for event in part),
-        object_name=object_name(now, len(part), sequence),
-        oldest_received_at=min(event.received_at for event in part),
+        day=part.day,
+        first_xid=part.first_xid,
+        first_id=part.first_id,
+        last_xid=part.last_xid,
+        last_id=part.last_id,
+        count=part.count,
+        checksum=part.checksum,
+        object_name=object_name(now, part.count, sequence),
+        oldest_received_at=part.oldest_received_at,
         sealed_at=now,
     )
 
@@ -149,11 +158,11 @@ def object_name(sealed_at: datetime, count: int, sequence: int) -> str:
     return f"events/{sealed_at.astimezone(UTC):%Y%m%d_%H%M%S}_{count}-{sequence}_events.jsonl"
 
 
-def _advance(sink: Sink, last: Position) -> None:
+def _advance(sink: Sink, last: Part) -> None:
     moved: dict[str, Any] = {
-        "cursor_xid": last.xid,
-        "cursor_id": last.id,
-        "cursor_received_at": last.received_at,
+        "cursor_xid": last.last_xid,
+        "cursor_id": last.last_id,
+        "cursor_received_at": last.last_received_at,
         "next_sequence": sink.next_sequence,
     }
     Sink.objects.filter(name=sink.name).update(**moved)

@@ -22,7 +22,8 @@ INSERT_BATCH = 100
 LOG_INDEXES = """
     CREATE TABLE IF NOT EXISTS bench_event_indexed (LIKE bench_event INCLUDING ALL);
     ALTER TABLE bench_event_indexed ADD IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_current_xact_id();
-    CREATE INDEX IF NOT EXISTS bench_position ON bench_event_indexed (xid, id);
+    ALTER TABLE bench_event_indexed DROP CONSTRAINT IF EXISTS bench_event_indexed_pkey;
+    ALTER TABLE bench_event_indexed ADD PRIMARY KEY (xid, id);
     CREATE INDEX IF NOT EXISTS bench_subject ON bench_event_indexed (subject_id, received_at)
         WHERE subject_id IS NOT NULL;
     CREATE INDEX IF NOT EXISTS bench_session ON bench_event_indexed (session_id, received_at)

@@ -25,7 +25,7 @@ from capture.sinks.base import (
 from capture.sinks.bigquery import BigQuerySink
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
-from tests.capture.test_sink_contract import batch, once, records
+from tests.capture.test_sink_contract import batch, once, records, with_content
 from tests.standins import Standin
 
 INSERT = {"method": "POST", "path": "/insertAll"}
@@ -53,7 +53,7 @@ def carts(count: int) -> list[Any]:
 def poisoned(count: int) -> tuple[Batch, str]:
     """A batch with one row that BigQuery cannot take, and that row's event id."""
     rows = carts(count)
-    bad = replace(rows[count // 2], payload=rows[0].payload | {"quantity": "many"})
+    bad = with_content(rows[count // 2], rows[0].payload | {"quantity": "many"})
     rows[count // 2] = bad
     return batch(rows), bad.event_id
 

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 from pytest_django import Settings
 
 from capture import deliver, reconcile, schema, sinks
@@ -113,7 +113,7 @@ def test_rows_of_another_life_under_the_same_label_hide_no_loss(
     batch = OutboxBatch.objects.get()
     records = reconcile.acknowledged(batch).read()
     assert records is not None
-    strangers = [replace(record, event_id=f"stranger-{record.event_id}") for record in records]
+    strangers = [structs.replace(record, event_id=f"stranger-{record.event_id}") for record in records]
     google.sink.deliver(Batch(batch.label, "", strangers))
     assert counted("bigquery").lost == {batch.label: 1}
 

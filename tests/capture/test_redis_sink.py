@@ -1,13 +1,13 @@
 """What Redis holds after some events: the structures of the contract."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from capture.records import Record
+from capture.records import Record, encoder
 from capture.sinks.redis import NEWEST_SEARCHES
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
@@ -30,12 +30,12 @@ def event(event_type: str, payload: dict[str, Any], **changes: Any) -> Record:
     (template,) = records(1)
     given: dict[str, Any] = {
         "event_type": event_type,
-        "payload": payload,
+        "content": encoder.encode(payload).decode(),
         "user_id": "u-1",
         "occurred_at": NOW,
         "received_at": NOW,
     }
-    return replace(template, **(given | changes))
+    return structs.replace(template, **(given | changes))
 
 
 def searched(query: str, search_id: str, **changes: Any) -> Record:

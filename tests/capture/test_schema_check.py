@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,7 +21,7 @@ from capture.sinks.base import Difference, Misconfigured, RowsRefused, Unavailab
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
 from tests.capture.test_bigquery_sink import carts
-from tests.capture.test_sink_contract import batch, once
+from tests.capture.test_sink_contract import batch, once, with_content
 from tests.conftest import memory_configuration
 from tests.standins import Standin
 
@@ -296,7 +296,7 @@ def test_good_rows_are_not_given_up_for_a_table_that_cannot_take_them(
 
 def test_a_poison_row_is_still_a_dead_letter_when_the_table_is_right(store: stores.BigQueryStore) -> None:
     rows = carts(3)
-    rows[1] = replace(rows[1], payload=rows[1].payload | {"quantity": "many"})
+    rows[1] = with_content(rows[1], rows[1].payload | {"quantity": "many"})
     rebuilt(store, "cart", columns(loyalty=SchemaField("loyalty", "STRING")))
     with pytest.raises(RowsRefused) as raised:
         store.sink.deliver(batch(rows))
@@ -307,7 +307,7 @@ def test_nothing_is_given_up_while_the_table_cannot_be_looked_at(
     store: stores.BigQueryStore, stack: ThrowawayStack
 ) -> None:
     rows = carts(1)
-    rows[0] = replace(rows[0], payload=rows[0].payload | {"quantity": "many"})
+    rows[0] = with_content(rows[0], rows[0].payload | {"quantity": "many"})
     standin = Standin(stack.environment["BIGQUERY_ENDPOINT"])
     standin.fail(match={"method": "GET"}, status=503)
     with pytest.raises(Unavailable):
@@ -387,4 +387,4 @@ def test_a_new_field_waits_for_set_up_and_then_arrives(
 def gift() -> Record:
     (cart,) = carts(1)
     payload = cart.payload | {"gift_note": "Bon appétit", "quantity": Decimal(1)}
-    return cast("Record", replace(cart, payload=payload))
+    return with_content(cart, payload)

@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
-from capture.records import Record
+from capture.records import Record, encoder
 from capture.sinks.base import Batch, Unavailable
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
@@ -77,11 +78,15 @@ def records(count: int = 10) -> list[Record]:
             occurred_at=now - timedelta(days=400),
             user_id=str(uuid4()) if number % 2 else None,
             session_id=f"visit-{number}",
-            payload=PAYLOADS[kinds[number % len(kinds)]],
+            content=encoder.encode(PAYLOADS[kinds[number % len(kinds)]]).decode(),
             schema_version=1,
         )
         for number in range(count)
     ]
+
+
+def with_content(record: Record, payload: dict[str, Any]) -> Record:
+    return structs.replace(record, content=encoder.encode(payload).decode())
 
 
 def batch(rows: list[Record], **changes: Any) -> Batch:
