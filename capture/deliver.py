@@ -23,7 +23,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from capture import dead_letters, log, retry, seal, sinks
-from capture.models import OutboxBatch, Sink
+from capture.models import OutboxBatch, Sink, XidField
 from capture.records import Record
 from capture.sinks.base import Batch, BatchRefused, Misconfigured, OverQuota, RowsRefused, Unavailable
 from leafloaf.lib import statements
@@ -35,7 +35,13 @@ QUOTA_REST = timedelta(seconds=30)
 """A quota is refilled by the minute (BigQuery documentation, "Quotas and limits"); asking sooner uses it up again."""
 STATES = OutboxBatch.State
 
-CLAIM = """
+FIELDS = OutboxBatch._meta.concrete_fields
+NAMES = [field.attname for field in FIELDS]
+COLUMNS = ", ".join(
+    f"{name}::text::bigint" if isinstance(field, XidField) else name
+    for name, field in zip(NAMES, FIELDS, strict=True)
+)
+CLAIM = f"""
     UPDATE capture_outboxbatch SET state = 'sending', attempts = attempts + 1, lease_token = %(token)s,
         leased_until = now() + %(lease_seconds)s * interval '1 second'
     WHERE id = (
@@ -49,8 +55,8 @@ CLAIM = """
                 WHERE other.sink = sink.name AND other.state = 'sending' AND other.leased_until >= now()))
         ORDER BY batch.sequence LIMIT 1 FOR UPDATE OF batch SKIP LOCKED
     )
-    RETURNING *
-"""
+    RETURNING {COLUMNS}
+"""  # noqa: S608 (names of our own)
 SETTLE = """
     WITH settled AS (
         UPDATE capture_outboxbatch
@@ -85,7 +91,7 @@ def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool =
 def claim(name: str) -> OutboxBatch | None:
     """The oldest batch that may be tried now, leased to the caller; none when there is none."""
     lease = {"token": uuid4(), "lease_seconds": settings.OUTBOX_LEASE_SECONDS, "sink": name}
-    return next(iter(OutboxBatch.objects.raw(CLAIM, lease)), None)
+    return next((OutboxBatch.from_db(None, NAMES, row) for row in statements.fetch(CLAIM, lease)), None)
 
 
 def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:

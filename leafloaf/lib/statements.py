@@ -19,10 +19,10 @@ def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> lis
     Raises:
         django.db.DatabaseError: as from Django's own cursor.
     """
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        psycopg.Cursor(cursor.connection) as prepared,
-    ):
-        prepared.execute(query, parameters, prepare=True, binary=True)
-        return prepared.fetchall() if prepared.description else []
+    connection.validate_no_broken_transaction()
+    connection.close_if_health_check_failed()
+    with connection.wrap_database_errors:
+        connection.ensure_connection()
+        with psycopg.Cursor(connection.connection) as cursor:
+            cursor.execute(query, parameters, prepare=True, binary=True)
+            return cursor.fetchall() if cursor.description else []
