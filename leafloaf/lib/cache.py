@@ -1,0 +1,136 @@
+"""Answers kept in Redis for a while, so that the same question is worked out once.
+
+Without Redis every answer is worked out anew, and so it is while Redis is away: after a failure nothing asks it for
+`QUIET_SECONDS`, for waiting out a time limit in every request would cost more than any cache brings.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django_redis import get_redis_connection
+from redis import RedisError
+
+logger = logging.getLogger(__name__)
+
+QUIET_SECONDS = 5.0
+MAKING_SECONDS = 3.0
+"""How long one who makes an answer keeps others from making it too; a process that dies costs them so much once."""
+WAITING_SECONDS = 0.5
+POLL_SECONDS = 0.01
+MAKING = ":making"
+
+
+class Status(StrEnum):
+    """Where an answer came from."""
+
+    HIT = "hit"
+    MISS = "miss"
+    OFF = "off"
+
+
+@dataclass
+class Quiet:
+    """Until when this process leaves Redis alone, by `time.monotonic`."""
+
+    until: float = 0.0
+
+
+_quiet = Quiet()
+
+
+def remember(name: str, seconds: int, make: Callable[[], bytes]) -> tuple[bytes, Status]:
+    """The answer kept under a name, or a new one, which is then kept for so many seconds.
+
+    Of many who miss at once, one makes the answer and the others wait for it, up to `WAITING_SECONDS`.
+
+    Raises:
+        Whatever `make` raises; nothing is kept then, and the next one tries.
+    """
+    if not is_on():
+        return make(), Status.OFF
+    try:
+        kept, is_maker = _kept_or_chosen(name)
+    except RedisError as error:
+        _be_quiet(error)
+        return make(), Status.OFF
+    if kept is not None:
+        if is_maker:
+            forget(name + MAKING)
+        return kept, Status.HIT
+    return _made(name, seconds, make, is_maker), Status.MISS
+
+
+def kept(name: str) -> bytes | None:
+    """What is kept under a name, if anything; None too without Redis."""
+    if not is_on():
+        return None
+    try:
+        found: bytes | None = _redis().get(_key(name))
+        return found
+    except RedisError as error:
+        _be_quiet(error)
+        return None
+
+
+def forget(*names: str) -> None:
+    """Removes what is kept under these names."""
+    if not names or not is_on():
+        return
+    try:
+        _redis().delete(*map(_key, names))
+    except RedisError as error:
+        _be_quiet(error)
+
+
+def is_on() -> bool:
+    return bool(settings.REDIS_ENABLED) and time.monotonic() >= _quiet.until
+
+
+def _kept_or_chosen(name: str) -> tuple[bytes | None, bool]:
+    """What is kept; or nothing, and whether the caller is the one to make it."""
+    redis, key = _redis(), _key(name)
+    deadline = time.monotonic() + WAITING_SECONDS
+    while True:
+        if (found := redis.get(key)) is not None:
+            return found, False
+        if redis.set(key + MAKING, 1, nx=True, px=round(MAKING_SECONDS * 1000)):
+            return redis.get(key), True  # it may have been made since the look above
+        if time.monotonic() > deadline:
+            return None, False
+        time.sleep(POLL_SECONDS)
+
+
+def _made(name: str, seconds: int, make: Callable[[], bytes], is_maker: bool) -> bytes:
+    key = _key(name)
+    try:
+        answer = make()
+    except BaseException:
+        if is_maker:
+            forget(name + MAKING)
+        raise
+    try:
+        pipeline = _redis().pipeline(transaction=True).set(key, answer, ex=seconds)
+        if is_maker:
+            pipeline.delete(key + MAKING)
+        pipeline.execute()
+    except RedisError as error:
+        _be_quiet(error)
+    return answer
+
+
+def _key(name: str) -> str:
+    return f"{settings.REDIS_PREFIX}{name}"
+
+
+def _redis() -> Any:
+    return get_redis_connection("default")
+
+
+def _be_quiet(error: RedisError) -> None:
+    _quiet.until = time.monotonic() + QUIET_SECONDS
+    logger.warning("Redis is away (%s); answers are made anew for a while.", type(error).__name__)
