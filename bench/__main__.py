@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import document, machine
 from bench.figures import Table
 
-PARTS = ("ingest", "drain", "wal", "lag", "search")
+PARTS = ("ingest", "drain", "wal", "lag", "away", "search")
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from leafloaf.stack.redis_server import RedisServer
 from leafloaf.stack.services import REPOSITORY, Service, answers
 
 SETTINGS = "bench.settings"
-# A checkpoint makes the pages after it expensive for whoever happens to run then.
-POSTGRES_SETTINGS = {"max_wal_size": "8GB", "checkpoint_timeout": "1h"}
+# A checkpoint makes the pages after it expensive for whoever happens to run then; one begins at half this size.
+POSTGRES_SETTINGS = {"max_wal_size": "64GB", "checkpoint_timeout": "1h"}
 
 
 @dataclass

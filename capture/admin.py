@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Max, Model, Q, QuerySet
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from django.utils.safestring import SafeString
 
 from capture import dead_letters, events
 from capture.cards import title_of
+from capture.event_keys import key_of
 from capture.models import (
     DeadLetter,
     Event,
@@ -44,6 +46,18 @@ class BoundedPaginator(Paginator[Model]):
         return len(found.order_by().values_list("pk")[:MOST_ROWS])
 
 
+class BoundedList(ChangeList):
+    """Knows that its count may be where the counting stopped."""
+
+    @property
+    def is_cut(self) -> bool:
+        return self.result_count >= MOST_ROWS
+
+    @property
+    def most(self) -> str:
+        return f"{MOST_ROWS:,}"
+
+
 class LookOnly(admin.ModelAdmin[Model]):
     """Rows that only the workflow may change."""
 
@@ -52,6 +66,9 @@ class LookOnly(admin.ModelAdmin[Model]):
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     ordering: ClassVar[tuple[str, ...]] = ("-id",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -130,7 +147,7 @@ class EventAdmin(LookOnly):
         wanted = search_term.strip()
         if not wanted:
             return queryset, False
-        if key := EventKey.objects.filter(event_id=wanted).first():
+        if key := EventKey.objects.filter(key=UUID(bytes=key_of(wanted))).first():
             start = start_of(key.day)
             days = Q(received_at__gte=start, received_at__lt=start + timedelta(days=1))
             return queryset.filter(days, event_id=wanted), False

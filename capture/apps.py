@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from capture import arrays
+
 
 class CaptureConfig(AppConfig):
     name = "capture"
@@ -7,3 +9,5 @@ class CaptureConfig(AppConfig):
 
     def ready(self) -> None:
         from capture import checks  # noqa: F401 (registers the check of SINKS)
+
+        arrays.register()  # before the first connection, which copies what is registered

@@ -1,4 +1,4 @@
-"""One card a sink on the *Backend health* page: its last reading, its past, and what its own row says."""
+"""One card a sink on the *Backend health* page: its last reading, its past, its own row; and one of the log."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from functools import cached_property
 
 from django.conf import settings
 
-from capture import health, history, sinks
-from capture.models import OutboxBatch, Reading, Sink
+from capture import health, history, horizon, sinks
+from capture.models import HorizonReading, OutboxBatch, Reading, Sink
 
 TITLES = {"redis": "Redis", "cloud_storage": "Cloud Storage", "bigquery": "BigQuery", "memory": "Memory"}
 
@@ -86,6 +86,20 @@ class Card:
     @cached_property
     def throughput(self) -> list[Line]:
         return [Line("events a minute", self.past.throughput)] if self.past else []
+
+
+@dataclass(frozen=True)
+class LogCard:
+    """What holds the log back, as the page shows it."""
+
+    reading: HorizonReading | None
+    now: datetime
+
+    @property
+    def state(self) -> str:
+        if not self.reading or is_stale(self.reading.taken_at, self.now):
+            return "unknown"
+        return "degraded" if self.reading.age_seconds > horizon.AGE_ALLOWED.total_seconds() else "healthy"
 
 
 def of_sinks(readings: dict[str, Reading], past: dict[str, history.History], now: datetime) -> list[Card]:

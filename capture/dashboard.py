@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, QueryDict
 
-from capture import cards, control, health, history, notices, sinks
+from capture import cards, control, health, history, horizon, notices, sinks
 from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, Sink
 
 CHANGE_PERMISSION = "capture.change_sink"
@@ -122,6 +122,7 @@ class BackendHealth:
             "is_stale": cards.is_stale(read_at, now),
             "notices": notices.sentences(),
             "cards": cards.of_sinks(readings, history.of_sinks(chosen, now), now),
+            "log": cards.LogCard(horizon.latest(), now),
             "has_events": Event.objects.exists(),
             "accounts": accounts(now),
             "only": only if only in settings.SINKS else "",

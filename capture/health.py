@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Sum
 
-from capture import notices, partitions, rebase, sinks
+from capture import horizon, notices, partitions, rebase, sinks
 from capture.models import DeadLetter, OutboxBatch, Reading, SchemaDrift, Sink
 
 LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
@@ -32,12 +32,13 @@ class Backlog:
 
 
 def take_readings(now: datetime | None = None) -> list[Reading]:
-    """Stores how every sink is doing now, and forgets readings past `READING_RETENTION`."""
+    """Stores how every sink and the log's horizon are doing now, and forgets readings past `READING_RETENTION`."""
     now = now or datetime.now(UTC)
     readings = [reading(name, now) for name in settings.SINKS]
     Reading.objects.bulk_create(readings, ignore_conflicts=True)
     Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
     notices.replace(partitions.KIND, partitions.warnings())
+    notices.replace(horizon.KIND, horizon.read(now))
     rebase.watch()
     return readings
 
@@ -108,12 +109,14 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     newest = max((found.taken_at for found in readings.values()), default=None)
     is_stale = newest is None or now - newest > STALE_AFTER
     noticed = notices.sentences()
+    held = horizon.latest()
     well = (
         all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale and not noticed
     )
     return {
         "status": "healthy" if well else "degraded",
         "data_capture": capture,
+        "log": {"horizon_age_seconds": held.age_seconds if held else None},
         "database": "healthy",
         "worker": "stale" if is_stale else "healthy",
         "read_at": newest.isoformat() if newest else None,

@@ -56,12 +56,12 @@ class Event(models.Model):
 class EventKey(models.Model):
     """Which event ids are taken, and by which body: exact idempotency, across midnight too."""
 
-    event_id = models.CharField(max_length=64, primary_key=True)
-    digest = models.BinaryField(max_length=16)
+    key = models.UUIDField(primary_key=True, help_text="`capture.event_keys` says which for which event id.")
+    digest = models.UUIDField(help_text="Of what the event says: 16 bytes of BLAKE2b.")
     day = models.DateField(help_text="UTC day it was received, for pruning.")
 
     def __str__(self) -> str:
-        return self.event_id
+        return str(self.key)
 
 
 class Sink(models.Model):
@@ -263,7 +263,10 @@ class LedgerDay(models.Model):
 
 
 class RejectionCount(models.Model):
-    """How many events were refused at the door, by hour and reason; the events themselves are not kept."""
+    """How many events were refused at the door, by hour and reason; the events themselves are not kept.
+
+    Duplicates are counted here too, under a code of their own (`capture.duplicates`), though nothing refuses them.
+    """
 
     hour = models.DateTimeField()
     event_type = models.CharField(

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 
-from capture import events
+from capture import duplicates, events
 from capture.models import RejectionCount, Volume
 
 SAMPLE = 10_000
@@ -23,6 +23,8 @@ ENOUGH = 50
 """Events a week ago, or now, below which a ratio says nothing."""
 FEWEST, MOST = 0.5, 2.0
 MOST_REASONS = 25
+CONFLICT = "conflict"
+"""The code of events that are refused because their id is another event's."""
 
 # The newest by the order of the log; the days before the oldest of them are not even opened.
 LATEST = """
@@ -112,6 +114,44 @@ class Volumes:
 
 
 @dataclass(frozen=True)
+class SentAgain:
+    """How many of the valid events sent in a time had an id that was known, with the same content or with another."""
+
+    captured: int
+    duplicates: int
+    conflicts: int
+
+    @property
+    def duplicate_rate(self) -> float | None:
+        return self._rate(self.duplicates)
+
+    @property
+    def conflict_rate(self) -> float | None:
+        return self._rate(self.conflicts)
+
+    def _rate(self, part: int) -> float | None:
+        sent = self.captured + self.duplicates + self.conflicts
+        return 100 * part / sent if sent else None
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What was sent again: this hour so far, the 24 full hours before it, and those hour by hour."""
+
+    hour: SentAgain
+    day: SentAgain
+    lines: list[Line]
+
+    @property
+    def state(self) -> str:
+        return "degraded" if self.hour.conflicts or self.day.conflicts else "healthy"
+
+    @property
+    def spans(self) -> list[tuple[str, SentAgain]]:
+        return [("This hour so far", self.hour), ("24 full hours", self.day)]
+
+
+@dataclass(frozen=True)
 class Reason:
     """Events refused in the last day for one reason."""
 
@@ -166,16 +206,21 @@ def volumes(now: datetime) -> Volumes:
 
     Of last week's counterpart of the running hour only the part that has passed is compared.
     """
-    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    hours = [this_hour - DAY + number * HOUR for number in range(25)]
+    hours = _hours(now)
     counts = _counts(hours[0])
-    passed = (now - this_hour) / HOUR
+    passed = (now - hours[-1]) / HOUR
     types = [_volume(name, counts[name], hours, passed) for name in events.TYPES]
     sums: dict[datetime, int] = defaultdict(int)
     for by_hour in counts.values():
         for hour, count in by_hour.items():
             sums[hour] += count
     return Volumes(types, _volume("all", sums, hours, passed))
+
+
+def _hours(now: datetime) -> list[datetime]:
+    """The 24 full hours before the running one, and that."""
+    this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return [this_hour - DAY + number * HOUR for number in range(25)]
 
 
 def _counts(first: datetime) -> dict[str, dict[datetime, int]]:
@@ -199,9 +244,37 @@ def _volume(name: str, counts: dict[datetime, int], hours: list[datetime], passe
     return TypeVolume(name, hour, day, lines)
 
 
+def repeats(now: datetime, captured: TypeVolume) -> Repeats:
+    """The duplicates and conflicts of the last day, beside what was captured in it."""
+    hours = _hours(now)
+    counts = RejectionCount.objects.filter(code__in=[duplicates.CODE, CONFLICT], hour__gte=hours[0])
+    known = {
+        (code, hour): total
+        for code, hour, total in counts.values_list("code", "hour").annotate(total=Sum("count"))
+    }
+    *whole, running = hours
+    twice = {hour: known.get((duplicates.CODE, hour), 0) for hour in hours}
+    otherwise = {hour: known.get((CONFLICT, hour), 0) for hour in hours}
+    return Repeats(
+        SentAgain(captured.hour.now, twice[running], otherwise[running]),
+        SentAgain(
+            captured.day.now, sum(twice[hour] for hour in whole), sum(otherwise[hour] for hour in whole)
+        ),
+        [
+            Line("duplicates", [(hour, float(twice[hour])) for hour in whole]),
+            Line("conflicts", [(hour, float(otherwise[hour])) for hour in whole]),
+        ],
+    )
+
+
+def refused(now: datetime) -> QuerySet[RejectionCount]:
+    """The counts of the last 24 hours of what was refused; a duplicate is not."""
+    return RejectionCount.objects.filter(hour__gt=now - DAY).exclude(code=duplicates.CODE)
+
+
 def reasons(now: datetime) -> list[Reason]:
     """Why events were refused in the last 24 hours, the most frequent first."""
-    recent = RejectionCount.objects.filter(hour__gt=now - DAY)
+    recent = refused(now)
     grouped = recent.values("event_type", "code", "pointer").annotate(total=Sum("count"), latest=Max("hour"))
     return [
         Reason(row["event_type"], row["code"], row["pointer"], row["total"], row["latest"])

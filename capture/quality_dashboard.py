@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 
 from capture import notices, quality
-from capture.models import RejectionCount, Watermark
+from capture.models import Watermark
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class DataQuality:
             "now": now,
             "notices": notices.sentences(),
             "is_counted": Watermark.objects.exists(),
-            "volumes": quality.volumes(now),
+            "volumes": (volumes := quality.volumes(now)),
+            "repeats": quality.repeats(now, volumes.total),
             "reasons": quality.reasons(now),
             "types": quality.fields(now),
             "channels": quality.lateness(now),
@@ -57,8 +58,7 @@ class DataQuality:
 
 
 def refusals(now: datetime) -> str:
-    since = RejectionCount.objects.filter(hour__gt=now - quality.DAY)
-    total = since.aggregate(total=Sum("count"))["total"] or 0
+    total = quality.refused(now).aggregate(total=Sum("count"))["total"] or 0
     return f"{total:,} fault{'' if total == 1 else 's'} found at the door" if total else "none refused"
 
 

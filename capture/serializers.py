@@ -34,6 +34,15 @@ class ProbeSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
 
 
+class LogSerializer(serializers.Serializer[Any]):
+    """How far delivery may follow the log."""
+
+    horizon_age_seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="How long the oldest transaction that wrote has been open; what came after it waits.",
+    )
+
+
 class HealthSerializer(serializers.Serializer[Any]):
     """How the system is doing; a sink is disabled, healthy, degraded or unhealthy."""
 
@@ -41,6 +50,7 @@ class HealthSerializer(serializers.Serializer[Any]):
     data_capture = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="For each sink, by name."
     )
+    log = LogSerializer(required=False)
     database = serializers.CharField()
     worker = serializers.CharField(
         required=False, help_text="stale when no reading was taken for two minutes"

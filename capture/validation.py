@@ -7,7 +7,7 @@ now; further ahead, or longer ago than `PAST`, is refused.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET
 
 from capture import events
+from capture.event_keys import key_of
 from capture.records import encoder
 from leafloaf.lib import personal
 from leafloaf.lib.problems import escape
@@ -23,18 +24,22 @@ from leafloaf.lib.problems import escape
 AHEAD = timedelta(minutes=5)
 PAST = timedelta(days=30)
 FREE_JSON_BYTES = 4096
+DIGITS = "0123456789 -"
 FREE_FIELDS = ("metadata", "filters", "context", "discounts", "delivery")
 
 decoder = msgspec.json.Decoder(events.AnyEvent)
 identity_decoder = msgspec.json.Decoder(dict[str, Any])
+
+TAGS = {kind: tag for tag, kind in events.TYPES.items()}
+# msgspec writes the tag first, and every type has a field that follows it.
+TAG_LENGTHS = {kind: len(encoder.encode({"event_type": tag})) for kind, tag in TAGS.items()}
 
 ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 LOCATION = re.compile(r" - at `\$(?P<path>.*)`$")
 FIELD = re.compile(r"(?P<kind>missing required|unknown) field `(?P<name>.*)`")
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One reason to refuse an event, and where in it."""
 
     pointer: str
@@ -50,11 +55,11 @@ class InvalidEvent(Exception):
         self.faults = faults
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True, gc=False):
     """A valid event, ready for the log. `user_id` is still the shop's own."""
 
     event_id: str
+    key: bytes
     event_type: str
     user_id: str | None
     session_id: str | None
@@ -106,13 +111,16 @@ def check(event: events.Event, received_at: datetime, past: timedelta | None = P
     Raises:
         InvalidEvent: with every fault found.
     """
-    payload = encoder.encode(own_fields(event))
+    payload = own_fields(event)
     faults = []
     if len(payload) > FREE_JSON_BYTES:
         faults += [fault for name in FREE_FIELDS if (fault := too_large(event, name))]
     if b"\\u0000" in payload and ESCAPED_NUL.search(payload):
         faults.append(Fault("", "nul_character", "The character U+0000 cannot be stored."))
-    faults += [fault for name in ("event_id", "user_id", "session_id") if (fault := unusable(event, name))]
+    if not (is_plain(event.event_id) and is_plain(event.user_id) and is_plain(event.session_id)):
+        faults += [
+            fault for name in ("event_id", "user_id", "session_id") if (fault := unusable(event, name))
+        ]
     occurred_at = received_at
     if event.timestamp is not UNSET:
         try:
@@ -121,9 +129,11 @@ def check(event: events.Event, received_at: datetime, past: timedelta | None = P
             faults += error.faults
     if faults:
         raise InvalidEvent(*faults)
+    event_id = str(uuid4()) if event.event_id is UNSET else event.event_id
     return Checked(
-        event_id=str(uuid4()) if event.event_id is UNSET else event.event_id,
-        event_type=str(type(event).__struct_config__.tag),
+        event_id=event_id,
+        key=key_of(event_id),
+        event_type=TAGS[type(event)],
         user_id=event.user_id,
         session_id=event.session_id,
         occurred_at=occurred_at,
@@ -158,12 +168,15 @@ def corrected(
     return min(happened, received_at)
 
 
-def own_fields(event: events.Event) -> dict[str, Any]:
+def own_fields(event: events.Event) -> bytes:
     """What the log keeps as the payload: the fields that were given, without those that have a column."""
-    kept = {"channel": event.channel, "metadata": event.metadata} | {
-        name: getattr(event, name) for name in event.__struct_fields__ if name not in events.ENVELOPE
-    }
-    return {name: value for name, value in kept.items() if value is not None}
+    own = copy(event)
+    own.event_id = own.timestamp = own.sent_at = UNSET
+    own.user_id = own.session_id = None
+    if isinstance(own, events.Order) and own.total_value is None:  # must be given, and may be null
+        own.total_value = UNSET  # type: ignore[assignment] # which is left out
+    encoded = encoder.encode(own)
+    return b"{" + encoded[TAG_LENGTHS[type(own)] :]
 
 
 def too_large(event: events.Event, name: str) -> Fault | None:
@@ -171,6 +184,13 @@ def too_large(event: events.Event, name: str) -> Fault | None:
     if value is None or len(encoder.encode(value)) <= FREE_JSON_BYTES:
         return None
     return Fault(f"/{name}", "too_large", f"`{name}` is larger than {FREE_JSON_BYTES} bytes.")
+
+
+def is_plain(value: str | msgspec.UnsetType | None) -> bool:
+    """Whether a text is surely usable, which nearly all are: no NUL, no e-mail address, no row of digits."""
+    if not isinstance(value, str):
+        return True
+    return value.isascii() and "@" not in value and "\0" not in value and value.strip(DIGITS) != ""
 
 
 def unusable(event: events.Event, name: str) -> Fault | None:

@@ -1,7 +1,8 @@
 """Tells a worker that there is something to deliver.
 
 Only a wake-up: the scheduler looks twice a second anyway, so a lost one costs half a second. A broker that is
-away must cost requests nothing, so one failure keeps this process quiet for `QUIET_SECONDS`.
+away must cost requests nothing, so one failure keeps this process quiet for `QUIET_SECONDS`. Nor does a worker need
+waking while it runs: a process asks at most every `LEAST_SECONDS`.
 """
 
 import logging
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 TASK = "capture.tasks.drain"
 QUIET_SECONDS = 30.0
+LEAST_SECONDS = 0.2
 EXPIRES_SECONDS = 5
 
 
@@ -33,10 +35,13 @@ _counter = Counter()
 def drain(count: int) -> None:
     """Wakes the workers of the sinks for which this process has committed a full batch since the last time."""
     _counter.events += count
-    smallest = min((sink["BATCH_SIZE"] for sink in settings.SINKS.values() if sink["ENABLED"]), default=0)
-    if not smallest or _counter.events < smallest or time.monotonic() < _counter.quiet_until:
+    now = time.monotonic()
+    if now < _counter.quiet_until:
         return
-    _counter.events = 0
+    smallest = min((sink["BATCH_SIZE"] for sink in settings.SINKS.values() if sink["ENABLED"]), default=0)
+    if not smallest or _counter.events < smallest:
+        return
+    _counter.events, _counter.quiet_until = 0, now + LEAST_SECONDS
     try:
         for name, sink in settings.SINKS.items():
             if sink["ENABLED"]:

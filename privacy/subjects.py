@@ -7,6 +7,9 @@ from django.db import connection
 
 from privacy.models import Subject
 
+PSEUDONYM = "SELECT id FROM privacy_subject WHERE user_id = {user_id} AND state = 'active'"
+"""SQL for the pseudonym of a user who has one, for a statement that looks up its users itself."""
+
 
 def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
     """The pseudonym of each user, made on first sight.

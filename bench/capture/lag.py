@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from bench.capture import Sizes, clients, samples
 from bench.capture.measuring import Events, execute
@@ -35,16 +36,14 @@ LAG = """
         FROM capture_outboxbatch AS batch
         JOIN capture_event AS event ON (event.xid, event.id) >= (batch.first_xid, batch.first_id)
                                    AND (event.xid, event.id) <= (batch.last_xid, batch.last_id)
-        WHERE batch.sink = %s AND batch.state = 'delivered'
-          AND event.received_at >= now() - %s * interval '1 second'
-          AND event.received_at < now() - %s * interval '1 second'
+        WHERE batch.sink = %s AND batch.state = 'delivered' AND event.received_at >= %s AND event.received_at < %s
     ) AS lags
 """
 
 
 def measure(stack: Stack, sizes: Sizes) -> list[Table]:
     seconds = max(4, min(SECONDS, sizes.events // 1000))
-    environment = stores(stack)
+    environment = stores(stack, "lag")
     key = keys.create("Bench lag", ApiClient.Kind.SECRET)
     web, port = stack.granian("lag-web", workers=2, threads=4, settings=REAL, environment=environment)
     table = Table("lag", ["", "events/s", *(f"{name}, p50 / p95, s" for name in TARGETS)])
@@ -58,11 +57,12 @@ def measure(stack: Stack, sizes: Sizes) -> list[Table]:
     return [table]
 
 
-def stores(stack: Stack) -> dict[str, str]:
-    """Redis and the stand-ins, set up, and the variables that lead to them."""
+def stores(stack: Stack, part: str) -> dict[str, str]:
+    """Redis and the stand-ins, empty and set up, and the variables that lead to them."""
     environment: dict[str, str] = {**stack.redis.service.environment(), "DJANGO_SETTINGS_MODULE": REAL}
+    environment["REDIS_PREFIX"] = f"{part}:"
     for make in (services.cloud_storage, services.bigquery):
-        service = make(stack.folder, ports.any_free(), stack.log(make.__name__))
+        service = make(stack.folder / part, ports.any_free(), stack.log(f"{part}-{make.__name__}"))
         stack.component(service)
         environment |= service.environment()
     for command in ("setup_cloud_storage", "setup_bigquery"):
@@ -103,16 +103,25 @@ def celery(stack: Stack, environment: dict[str, str]) -> Iterator[None]:
 
 
 def row(port: int, key: str, rate: int, seconds: int) -> list[str]:
+    began = now()
     sent = post_at(port, key, rate, seconds)
+    ended = now()
     time.sleep(SETTLE_SECONDS)
-    cells = [lag(name, seconds) for name in TARGETS]
+    found = [lag(name, began, ended) for name in TARGETS]
+    cells = [f"{lags[0]:.2f} / {lags[1]:.2f}" if lags else "none delivered" for lags in found]
     return [f"{rate} asked, {number(sent, 0)} sent", *cells]
 
 
-def lag(sink: str, seconds: int) -> str:
-    """Of the events of the measured time, without those of its last second, which a slow sink may still hold."""
-    count, middle, high = execute(LAG, sink, seconds + SETTLE_SECONDS, SETTLE_SECONDS)[0]
-    return f"{middle:.2f} / {high:.2f}" if count else "none delivered"
+def now() -> datetime:
+    """By the clock that the lag is measured with."""
+    moment: datetime = execute("SELECT clock_timestamp()")[0][0]
+    return moment
+
+
+def lag(sink: str, began: datetime, ended: datetime) -> tuple[float, float] | None:
+    """p50 and p95 of the events received in that time that have been delivered by now."""
+    count, middle, high = execute(LAG, sink, began, ended)[0]
+    return (float(middle), float(high)) if count else None
 
 
 def post_at(port: int, key: str, rate: int, seconds: float) -> float:

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench import document
-from bench.capture import Sizes, bare, drain, ingest, lag, search, wal
+from bench.capture import Sizes, away, bare, drain, ingest, lag, search, wal
 from bench.figures import Table
 from bench.stack import Stack
 
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Stack, Sizes], list[Table]]] = {
     "drain": drain.measure,
     "wal": wal.measure,
     "lag": lag.measure,
+    "away": away.measure,
     "search": search.measure,
 }
 LOG = "capture_event, capture_eventkey, capture_outboxbatch, capture_deadletter, capture_sink, bench_event"

@@ -1,6 +1,7 @@
 """Bytes of write-ahead log an event costs, at several sizes of the log, and what an old snapshot does to a drain."""
 
 import gc
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,9 @@ INDEXED = "bare insert, with the log's indexes"
 LOG = "log insert: event, key, subject"
 DRAIN = "bookkeeping of three sinks (target: 10 or less)"
 INSERT_BATCH = 100
+GROW_BATCH = 250_000
+GROW_SECONDS = 300.0
+"""How long growing the log may take altogether; a height that is not reached by then is left out."""
 LOG_INDEXES = """
     CREATE TABLE IF NOT EXISTS bench_event_indexed (LIKE bench_event INCLUDING ALL);
     ALTER TABLE bench_event_indexed ADD IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_current_xact_id();
@@ -31,10 +35,10 @@ LOG_INDEXES = """
 """
 GROW = """
     WITH fresh AS (
-        INSERT INTO capture_eventkey (event_id, digest, day)
-        SELECT gen_random_uuid()::text, decode(md5(place::text), 'hex'), (now() AT TIME ZONE 'UTC')::date
+        INSERT INTO capture_eventkey (key, digest, day)
+        SELECT gen_random_uuid(), md5(place::text)::uuid, (now() AT TIME ZONE 'UTC')::date
         FROM generate_series(1, %s) AS place
-        RETURNING event_id
+        RETURNING key::text AS event_id
     )
     INSERT INTO capture_event
         (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload, schema_version)
@@ -52,14 +56,27 @@ def measure(stack: Stack, sizes: Sizes) -> list[Table]:
         execute(
             "CREATE TABLE IF NOT EXISTS bench_sample AS SELECT row_number() OVER () AS place, * FROM capture_event"
         )
-        heights = FULL_HEIGHTS if sizes.is_full else HEIGHTS
-        results = {height: at(height, connection, events, sizes) for height in heights}
+        results = {height: at(connection, events, sizes) for height in heights(sizes)}
         return [bytes_table(results), snapshot_table(stack, events, sizes)]
 
 
-def at(height: int, connection: bare.Connection, events: Events, sizes: Sizes) -> dict[str, list[float]]:
-    """WAL bytes an event of each kind of work, with that many events in the log already."""
-    grow_to(height)
+def heights(sizes: Sizes) -> Iterator[int]:
+    """The sizes of the log, each when the log has reached it."""
+    wanted = FULL_HEIGHTS if sizes.is_full else HEIGHTS
+    seconds_left = GROW_SECONDS
+    for height in wanted:
+        started = time.monotonic()
+        if not grow_to(height, seconds_left):
+            print(f"{height:,} events were not reached within {GROW_SECONDS:.0f} s", flush=True)
+            return
+        took = time.monotonic() - started
+        seconds_left -= took
+        print(f"{height:,} events in the log after {took:.0f} s", flush=True)
+        yield height
+
+
+def at(connection: bare.Connection, events: Events, sizes: Sizes) -> dict[str, list[float]]:
+    """WAL bytes an event of each kind of work, with what is in the log already."""
     count = sizes.events // 2
     ways: dict[str, Callable[[], float]] = {
         BARE: lambda: bare_bytes(connection, events, "bench_event", count),
@@ -70,15 +87,19 @@ def at(height: int, connection: bare.Connection, events: Events, sizes: Sizes) -
     return interleaved(sizes.runs, ways)
 
 
-def grow_to(height: int) -> None:
-    """Fills the log by SQL, already delivered; the pages are then as after a checkpoint long ago."""
+def grow_to(height: int, seconds: float) -> bool:
+    """Fills the log by SQL, already delivered, if there is time; the pages are as after a checkpoint long ago."""
+    deadline = time.monotonic() + seconds
     missing = height - int(execute("SELECT count(*) FROM capture_event")[0][0])
     while missing > 0:
-        execute(GROW, min(missing, 250_000))
-        missing -= 250_000
+        if time.monotonic() > deadline:
+            return False
+        execute(GROW, min(missing, GROW_BATCH))
+        missing -= GROW_BATCH
     execute("ANALYZE capture_event, capture_eventkey")
     skip_to_end()
     gc.collect()
+    return True
 
 
 def bare_bytes(connection: bare.Connection, events: Events, table: str, count: int) -> float:

@@ -1,5 +1,6 @@
 """For which user a request speaks: decided here and nowhere else."""
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from rest_framework.request import Request
@@ -21,21 +22,33 @@ class UserNotAllowed(Problem):
 def named_user(request: Request, in_body: str | None) -> str | None:
     """The shop's id of the user a request speaks for, from its body or its `X-User-Id` header.
 
-    The one place that decides whether a caller may speak for a user.
-
     Raises:
         UserNotAllowed: a publishable key named one, or header and body name two.
         Invalid: it is no usable id.
     """
-    in_header = as_utf_8(request.headers.get("X-User-Id", ""))
-    named = in_body or in_header
-    if named is None:
-        return None
-    if not (isinstance(request.auth, Caller) and request.auth.may_name_users):
-        raise UserNotAllowed("A publishable key speaks for anonymous sessions only; leave the user out.")
-    if in_body and in_header and in_body != in_header:
-        raise UserNotAllowed("X-User-Id and the body name two different users.")
-    return usable(str(named))
+    return speaks_for(request)(in_body)
+
+
+def speaks_for(request: Request) -> Callable[[str | None], str | None]:
+    """`named_user` for a request with many bodies, each of which may name a user.
+
+    The one place that decides whether a caller may speak for a user.
+    """
+    header = request.headers.get("X-User-Id", "")
+    may_name_users = isinstance(request.auth, Caller) and request.auth.may_name_users
+
+    def user_of(in_body: str | None) -> str | None:
+        in_header = as_utf_8(header)
+        named = in_body or in_header
+        if named is None:
+            return None
+        if not may_name_users:
+            raise UserNotAllowed("A publishable key speaks for anonymous sessions only; leave the user out.")
+        if in_body and in_header and in_body != in_header:
+            raise UserNotAllowed("X-User-Id and the body name two different users.")
+        return usable(named)
+
+    return user_of
 
 
 def as_utf_8(header: str) -> str | None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from capture import ingest
-from capture.models import Event, OutboxBatch, Reading, Sink
+from capture.models import Event, HorizonReading, OutboxBatch, Reading, Sink
 from tests.browser.conftest import Visit
 from tests.capture import outbox_rows as rows
 
@@ -46,6 +46,8 @@ def shop(settings: Settings) -> None:
         last_error=SAID,
         last_error_at=now - timedelta(seconds=70),
     )
+    held = "month-end report, idle in transaction"
+    HorizonReading.objects.create(taken_at=now, xid=7, age_seconds=200, held_by=held)
     outbox(now)
     event = (
         f'{{"event_type": "search", "event_id": "{uuid4()}", "query": "lait d’avoine", "session_id": "s-1"}}'
@@ -126,7 +128,7 @@ def test_backend_health_says_each_state_in_words_and_draws_each_sink(visit: Begi
     begun = signed_in(visit())
     begun.open(HEALTH)
     states = begun.page.locator(".card .state").all_inner_texts()
-    assert [state.strip() for state in states] == ["Healthy", "Degraded", "Unhealthy", "Disabled"]
+    assert [state.strip() for state in states] == ["Healthy", "Degraded", "Unhealthy", "Disabled", "Degraded"]
     charts = begun.page.get_by_role("img", name="oldest undelivered event")
     assert charts.count() == 3
     begun.page.locator(".chart summary").first.click()

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
-from capture import ingest, notices
+from capture import duplicates, ingest, notices
 from capture.models import RejectionCount, Volume, Watermark
 from tests.browser.conftest import Visit
 from tests.browser.test_admin_pages import signed_in
@@ -46,6 +46,11 @@ def shop() -> None:
         ("malformed", "", "", 3),
     ):
         RejectionCount.objects.create(hour=hour, event_type=kind, code=code, pointer=pointer, count=count)
+    for back in range(0, 25, 3):
+        duplicates.count(40 + 9 * back, now - timedelta(hours=back))
+    for back, kind in ((5, "cart"), (6, "order")):
+        conflict = {"code": "conflict", "pointer": "/event_id", "event_type": kind}
+        RejectionCount.objects.create(hour=hour - timedelta(hours=back), count=30 * back, **conflict)
     for number, channel in enumerate(["app"] * 9 + ["web"] * 5 + [None] * 2):
         happened = (now - timedelta(seconds=3 * 4**number % 700_000)).isoformat()
         bodies = one_of_each(channel=channel, timestamp=happened, session_id="s-1")
@@ -63,6 +68,8 @@ def test_the_page_fits_its_window_and_leaves_the_console_quiet(visit: Begin, wid
     begun.photograph(f"quality-{scheme}-{width}")
     expect(begun.page.get_by_text("3 events are still owed to BigQuery")).to_be_visible()
     expect(begun.page.get_by_role("img", name="All: events an hour")).to_be_visible()
+    expect(begun.page.get_by_role("img", name="Sent again: events an hour")).to_be_visible()
+    expect(begun.page.get_by_role("rowheader", name="24 full hours")).to_be_visible()
     assert begun.overflow() <= 0
     assert begun.errors == []
 

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -83,6 +84,37 @@ def test_the_log_is_never_counted_nor_read_without_a_limit(staff: Client, query:
     said = [query["sql"] for query in queries]
     assert not [sql for sql in said if re.search(r"count\(|DISTINCT", sql, re.IGNORECASE)]
     assert all(" LIMIT " in sql for sql in said if 'FROM "capture_event"' in sql)
+
+
+@pytest.mark.parametrize(
+    ("rows_made", "said"), [(2, "2 events"), (4, "At least 3 events; the first 3 are listed")]
+)
+def test_a_list_that_stops_counting_says_so(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, rows_made: int, said: str
+) -> None:
+    monkeypatch.setattr("capture.admin.MOST_ROWS", 3)
+    for number in range(rows_made):
+        event_of(f"event-{number}", session_id="session-1")
+    assert said in words_of(staff.get(EVENTS))
+    results = {2: "2 results", 4: "At least 3 results"}[rows_made]
+    assert f"{results} ( Show all )" in words_of(staff.get(EVENTS, {"q": "session-1"}))
+
+
+def test_a_selection_of_more_than_is_listed_says_so(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("capture.admin.DeadLetterAdmin.list_per_page", 1)
+    batch = rows.batch("redis", 1, datetime.now(UTC))
+    for number in range(4):
+        rows.dead_letter(batch, f"event-{number}", "too large")
+    assert "Select all 4 dead letters" in words_of(staff.get("/admin/capture/deadletter/"))
+    monkeypatch.setattr("capture.admin.MOST_ROWS", 3)
+    said = words_of(staff.get("/admin/capture/deadletter/"))
+    assert "Select all dead letters that match, also those that are not listed" in said
+    assert "All that match selected" in said
+
+
+def words_of(answer: Any) -> str:
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.content.decode()))
 
 
 @pytest.mark.parametrize("wanted", ["event-1", "session-1", " event-1 "])

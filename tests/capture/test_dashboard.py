@@ -172,7 +172,7 @@ def test_the_page_costs_a_bounded_number_of_queries(
             batch = rows.batch(name, number, NOW)
             rows.dead_letter(batch, f"{number}", f"reason {number}")
         rows.account(name, NOW.date(), 500)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         keeper.get(PAGE)
 
 

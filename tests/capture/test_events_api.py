@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from capture.models import Event
+from capture.serializers import ReceiptSerializer, RejectionSerializer
 from privacy.models import Subject
 from tests.calls import Api, cart, interaction, one_of_each, order, search
 
@@ -45,6 +47,29 @@ def test_each_of_the_five_types_is_kept_as_it_was_sent(secret: Api) -> None:
         kept = Event.objects.get(event_id=sent["event_id"])
         assert kept.event_type == sent["event_type"]
         assert kept.payload == {k: v for k, v in sent.items() if k not in {"event_type", "event_id"}}
+
+
+def test_a_value_that_is_not_known_is_left_out(secret: Api) -> None:
+    secret.send(order(event_id="no-total", total_value=None, channel=None, discounts=None))
+    payload = Event.objects.get().payload
+    assert set(payload) == {"order_id", "items"}
+    assert payload["items"][0]["price"] == 5.99
+
+
+def test_an_amount_keeps_every_digit(secret: Api) -> None:
+    body = b'{"event_type":"cart","action":"add","product_id":"a","quantity":1234567890123456789.123456789}'
+    assert secret.post(URL, body).json()["accepted"] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT payload ->> 'quantity' FROM capture_event")
+        assert cursor.fetchone() == ("1234567890123456789.123456789",)
+
+
+def test_the_verdict_is_as_the_schema_says(secret: Api) -> None:
+    verdict = secret.send(cart(), {"event_type": "dance"})
+    described = ReceiptSerializer()
+    assert set(verdict) == set(described.fields)
+    assert set(verdict["rejected"][0]) == set(RejectionSerializer().fields)
+    assert set(verdict["rejected"][0]["errors"][0]) == {"pointer", "code", "detail"}
 
 
 def test_the_same_event_twice_is_stored_once(secret: Api) -> None:

@@ -134,6 +134,7 @@ def test_the_page_shows_every_sink_and_that_all_is_well(log: None, settings: Set
     assert shown() | {"read_at": "", "notices": []} == {
         "status": "healthy",
         "data_capture": {"redis": "healthy", "cloud_storage": "healthy", "bigquery": "disabled"},
+        "log": {"horizon_age_seconds": 0.0},
         "database": "healthy",
         "worker": "healthy",
         "read_at": "",
@@ -178,7 +179,7 @@ def test_the_page_asks_no_store_and_the_database_little(
     }
     capture(5)
     health.take_readings()
-    with django_assert_num_queries(len(settings.SINKS) + 1):  # and the notices
+    with django_assert_num_queries(len(settings.SINKS) + 2):  # the notices, and the horizon
         assert shown()["data_capture"] == {"memory": "healthy", "other": "healthy"}
 
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
-from capture import events, ingest, notices, quality, quality_dashboard, volumes
+from capture import duplicates, events, ingest, notices, quality, quality_dashboard, volumes
 from capture.models import RejectionCount, Volume, Watermark
 from tests.calls import Api, cart, interaction, one_of_each, order, search
 
@@ -102,6 +102,103 @@ def test_a_failure_to_count_costs_nobody_their_answer(secret: Api) -> None:
             cursor.execute("ALTER TABLE elsewhere RENAME TO capture_rejectioncount")
     assert verdict["accepted"] == 1
     assert len(verdict["rejected"]) == 1
+
+
+# Repeats
+
+
+@pytest.mark.django_db(transaction=True)
+def test_duplicates_are_counted_by_the_hour() -> None:
+    duplicates.count(3, NOW)
+    duplicates.count(4, NOW + timedelta(minutes=20))
+    duplicates.count(5, NOW + timedelta(minutes=40))
+    found = RejectionCount.objects.order_by("hour").values_list("hour", "code", "count")
+    assert list(found) == [(HOUR, "duplicate", 7), (HOUR + timedelta(hours=1), "duplicate", 5)]
+
+
+def test_what_a_client_sends_again_is_counted(secret: Api) -> None:
+    sent = [search(event_id="a"), search(event_id="b"), cart(event_id="c", quantity=1)]
+    secret.send(*sent)
+    assert counts() == {}
+    assert secret.send(*sent[:2], cart(event_id="c", quantity=2))["duplicates"] == 2
+    assert counts() == {("", "duplicate", "/event_id"): 2, ("cart", "conflict", "/event_id"): 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counting_duplicates_is_one_statement_and_none_without_any(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(0):
+        duplicates.count(0, NOW)
+    with django_assert_num_queries(1):
+        duplicates.count(2, NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_count_of_duplicates_makes_no_other_transaction_wait_less_for_the_disk() -> None:
+    def asked() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            return str(cursor.fetchone()[0])
+
+    before = asked()
+    duplicates.count(1, NOW)
+    assert asked() == before
+    with transaction.atomic():
+        duplicates.count(1, NOW)
+        assert asked() == before
+    assert RejectionCount.objects.get().count == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_at_once_lose_no_duplicate() -> None:
+    def retry() -> None:
+        for _ in range(20):
+            duplicates.count(1, NOW)
+        connection.close()
+
+    senders = [threading.Thread(target=retry) for _ in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert RejectionCount.objects.get().count == 160
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failure_to_count_duplicates_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE capture_rejectioncount RENAME TO elsewhere")
+    try:
+        duplicates.count(1, NOW)
+        with transaction.atomic():
+            duplicates.count(1, NOW)
+            assert Volume.objects.count() == 0, "the transaction goes on"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO capture_rejectioncount")
+    assert caplog.text.count("Duplicates could not be counted (ProgrammingError).") == 2
+
+
+def test_what_was_sent_again_stands_beside_what_was_captured(db: None) -> None:
+    volume("search", HOUR, 90)
+    volume("search", HOUR - timedelta(hours=3), 190)
+    duplicates.count(10, NOW)
+    duplicates.count(8, NOW - timedelta(hours=3))
+    duplicates.count(77, NOW - timedelta(hours=25))
+    conflict = {"code": "conflict", "pointer": "/event_id"}
+    RejectionCount.objects.create(hour=HOUR - timedelta(hours=3), event_type="cart", count=2, **conflict)
+    found = quality.repeats(NOW, quality.volumes(NOW).total)
+    assert found.hour == quality.SentAgain(captured=90, duplicates=10, conflicts=0)
+    assert found.hour.duplicate_rate == 10
+    assert found.day == quality.SentAgain(captured=190, duplicates=8, conflicts=2)
+    assert (found.day.duplicate_rate, found.day.conflict_rate) == (4, 1)
+    assert [[value for _, value in line.points if value] for line in found.lines] == [[8], [2]]
+    assert [reason.code for reason in quality.reasons(NOW)] == ["conflict"]
+
+
+def test_no_events_have_no_share() -> None:
+    assert quality.SentAgain(0, 0, 0).duplicate_rate is None
 
 
 # Volumes
@@ -239,8 +336,11 @@ def test_the_page_shows_all_of_it(olive: Client) -> None:
     volume("search", HOUR - timedelta(hours=1), 20)
     volume("search", HOUR - timedelta(hours=170), 400)
     notices.replace("test", ["19 Aug is past its retention but 3 events are still owed to BigQuery."])
+    duplicates.count(60, NOW - timedelta(hours=1))
     text = text_of(olive)
     assert "3 events are still owed to BigQuery" in text
+    assert "24 full hours 60 75.0 % 0 0.0 %" in text
+    assert "Sent again: events an hour" in text
     assert "invalid /quantity cart 1" in text
     assert "not given 5 100 %" in text
     assert "Left out of recommendation_impression Optional fields, in 1 sampled event." in text
@@ -275,6 +375,8 @@ def headline() -> tuple[str, str]:
 def test_the_headline_names_what_is_odd(db: None) -> None:
     assert headline() == ("unknown", "No events in the last 24 hours")
     volume("search", HOUR, 1200)
+    assert headline() == ("healthy", "1,200 events in 24 hours, none refused")
+    duplicates.count(9, NOW)
     assert headline() == ("healthy", "1,200 events in 24 hours, none refused")
     RejectionCount.objects.create(hour=HOUR, event_type="cart", code="invalid", pointer="/price", count=4)
     assert headline() == ("healthy", "1,200 events in 24 hours, 4 faults found at the door")

@@ -70,6 +70,15 @@ def test_a_few_events_wake_nobody_until_they_are_a_batch(broker: Any) -> None:
     assert woken(broker) == []
 
 
+def test_a_worker_just_woken_is_left_to_its_work(broker: Any) -> None:
+    wakeup.drain(100)
+    wakeup.drain(400)
+    assert woken(broker) == ["redis", "cloud_storage"]
+    wakeup._counter.quiet_until = 0.0
+    wakeup.drain(1)
+    assert woken(broker) == ["redis", "cloud_storage"], "what came meanwhile was not forgotten"
+
+
 def test_with_every_sink_off_nobody_is_woken(broker: Any, settings: Settings) -> None:
     settings.SINKS = configured(redis=False)
     wakeup.drain(1000)

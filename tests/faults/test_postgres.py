@@ -103,7 +103,8 @@ def test_a_writer_idle_in_its_transaction_holds_delivery_up_and_loses_nothing(sh
     ended = suppress(psycopg.Error)
     with ended, psycopg.connect(shop.environment["DATABASE_URL"]) as idle, two_drainers(shop):
         idle.execute(
-            "INSERT INTO capture_eventkey (event_id, digest, day) VALUES ('idle', '\\x00', '2020-01-01')"
+            "INSERT INTO capture_eventkey (key, digest, day)"
+            " VALUES (gen_random_uuid(), gen_random_uuid(), '2020-01-01')"
         )
         shop.write(60)
         time.sleep(1)

@@ -165,7 +165,7 @@ def test_an_unknown_address_is_a_problem_in_a_demo_too(
 
 def test_an_unknown_host_is_a_problem(settings: Settings) -> None:
     settings.DEBUG, settings.SECURE_SSL_REDIRECT = False, False
-    problem(Client().get("/api/v1/products/x", headers={"Host": "evil.example"}), 400, "bad_request")
+    problem(Client().get("/api/v1/products/x", headers={"Host": "evil.example"}), 400, "invalid_host")
 
 
 @pytest.mark.django_db
