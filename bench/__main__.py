@@ -1,6 +1,7 @@
-"""`python -m bench [capture] [--only …]`: measures, prints, and with `--write` puts the tables into the docs."""
+"""`python -m bench [capture|search] [--only …]`: measures, prints, and with `--write` puts the tables into the docs."""
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,27 @@ PARTS = ("ingest", "drain", "wal", "lag", "away", "search")
 
 
 def main() -> None:
-    options = parser().parse_args()
+    what, arguments = "capture", sys.argv[1:]
+    if arguments and arguments[0] in BENCHES:
+        what, *arguments = arguments
+    BENCHES[what](arguments)
+
+
+def search(arguments: list[str]) -> None:
+    from bench.search import options, run  # what they need is nothing to the other
+
+    given = options.parsed(arguments)
+    started = time.monotonic()
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = run.measure(given)
+    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}. Answers are in {given.out}")
+    if given.write:
+        write(given.write, ran_on, tables, "search-machine")
+
+
+def capture(arguments: list[str]) -> None:
+    options = parser().parse_args(arguments)
     unknown = set(options.only) - set(PARTS)
     if unknown:
         raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
@@ -23,18 +44,17 @@ def main() -> None:
     tables = capture.measure(options.only, capture.Sizes(options.events, options.runs, options.full))
     print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
     if options.write:
-        write(options.write, ran_on, tables)
+        write(options.write, ran_on, tables, "machine")
 
 
-def write(path: Path, ran_on: str, tables: list[Table]) -> None:
+def write(path: Path, ran_on: str, tables: list[Table], machine_block: str) -> None:
     blocks = {table.name: document.rendered(table) for table in tables}
-    document.write(path, blocks | {"machine": f"Last run: {ran_on}."})
+    document.write(path, blocks | {machine_block: f"Last run: {ran_on}."})
     print(f"Wrote {len(tables)} tables into {path}.")
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    made.add_argument("what", nargs="?", choices=["capture"], default="capture")
+    made = argparse.ArgumentParser(prog="python -m bench capture", description=__doc__)
     made.add_argument("--only", type=lambda text: text.split(","), default=PARTS, help=",".join(PARTS))
     made.add_argument("--events", type=int, default=20_000, help="events a measurement, where it is fast")
     made.add_argument("--runs", type=int, default=5, help="rounds; figures are their medians")
@@ -44,5 +64,7 @@ def parser() -> argparse.ArgumentParser:
     )
     return made
 
+
+BENCHES = {"capture": capture, "search": search}
 
 main()

@@ -55,14 +55,17 @@ class Environment:
             return default
         return value in TRUE
 
-    def number(self, variable: str, default: str, *, minimum: str = "0") -> Decimal:
+    def number(
+        self, variable: str, default: str, *, minimum: str = "0", maximum: str = "Infinity"
+    ) -> Decimal:
         value = self.text(variable, default)
         try:
             number = Decimal(value)
         except InvalidOperation:
             number = Decimal("NaN")
-        if not number.is_finite() or number < Decimal(minimum):
-            self.wrong(variable, f"must be a number of at least {minimum}, not {value!r}", "Write a number.")
+        if not number.is_finite() or not Decimal(minimum) <= number <= Decimal(maximum):
+            allowed = f"of at least {minimum}" if maximum == "Infinity" else f"from {minimum} to {maximum}"
+            self.wrong(variable, f"must be a number {allowed}, not {value!r}", "Write a number.")
             return Decimal(default)
         return number
 

@@ -291,6 +291,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "check-schema": {"task": "capture.tasks.check_schema", "schedule": 3600.0, "options": {"expires": 3600}},
+    "count-searches": {
+        "task": "leafloaf.storefront.tasks.count_searches",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "prune-events": {
         "task": "capture.tasks.prune_events",
         "schedule": crontab(hour=7, minute=20),  # UTC: the shop's night
@@ -301,11 +306,29 @@ CELERY_BEAT_SCHEDULE = {
 # Storefront
 
 RECOMMENDATION_TIMEOUT = float(env.number("RECOMMENDATION_TIMEOUT", "0.5"))
-SEARCH_ALPHA = 0.0
+
+# Search
+
+# The weight of meaning against words, 0 to 1; without vectors it is 0 whatever stands here.
+SEARCH_ALPHA = float(env.number("SEARCH_ALPHA", "0.3", maximum="1"))
+SEMANTIC_ENABLED = env.boolean("SEMANTIC_ENABLED", True)
+if SEMANTIC_ENABLED:
+    CELERY_BEAT_SCHEDULE["embed"] = {
+        "task": "leafloaf.catalog.tasks.embed",
+        "schedule": 2.0,
+        "options": {"expires": 5},
+    }
+SEARCH_TIMEOUT_SECONDS = 1.0  # of each statement of a search
+# Staff see a query when at least so many different shoppers made it.
+SEARCH_ANALYTICS_K = int(env.number("SEARCH_ANALYTICS_K", "20", minimum="2"))
 
 # Staff
 
-DASHBOARDS = ["capture.dashboard.BackendHealth", "capture.quality_dashboard.DataQuality"]
+DASHBOARDS = [
+    "capture.dashboard.BackendHealth",
+    "capture.quality_dashboard.DataQuality",
+    "leafloaf.storefront.analytics_dashboard.SearchAnalytics",
+]
 
 # Tests and benches read real data sets from this folder and skip, saying so, when it is not given.
 

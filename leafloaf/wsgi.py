@@ -10,3 +10,7 @@ application = get_wsgi_application()
 from leafloaf.checks import refuse_wrong_settings  # noqa: E402 (needs the loaded apps)
 
 refuse_wrong_settings()
+
+from leafloaf.catalog import semantic  # noqa: E402 (needs the loaded apps)
+
+semantic.warm_up()

@@ -5,7 +5,7 @@ from typing import Any
 
 from leafloaf.wsgi import application
 
-from leafloaf.storefront import search  # isort: skip (needs the loaded apps)
+from leafloaf.storefront import answers  # isort: skip (needs the loaded apps)
 
 __all__ = ["application"]
 
@@ -14,4 +14,4 @@ def record_nothing(*_: Any) -> None:
     return
 
 
-setattr(search, "ingest", SimpleNamespace(record=record_nothing))  # noqa: B010 (it is not the module's to export)
+setattr(answers, "ingest", SimpleNamespace(record=record_nothing))  # noqa: B010 (it is not the module's to export)

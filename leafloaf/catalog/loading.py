@@ -9,7 +9,9 @@ import io
 import itertools
 import sys
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +21,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from leafloaf.catalog import indexing
 from leafloaf.catalog.reading import COLUMNS, NotACatalogue, Reader, Rejection, Row
 
 CHUNK = 2000
+WRITERS = 2
 
 INCOMING = """
 DROP TABLE IF EXISTS pg_temp.catalog_incoming;
@@ -110,6 +114,9 @@ SELECT target.sku FROM target JOIN written ON written.product_id = target.id
 """
 
 
+Chunk = list[Row | Rejection]
+
+
 @dataclass(slots=True)
 class Report:
     """What became of a file: `read` = `written` + `unchanged` + rejected."""
@@ -125,17 +132,51 @@ def load(lines: Iterable[str], *, progress: Callable[[int], None] | None = None)
     reader = Reader(lines, currency=settings.LEAFLOAF_CURRENCY)
     columns = _columns(reader.columns)
     report = Report()
-    rows = iter(reader)
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        good = [row for row in chunk if isinstance(row, Row)]
-        report.rejected += [row for row in chunk if isinstance(row, Rejection)]
-        written = _write(good, columns) if good else 0
+    for chunk, written in _written(_chunks(reader), columns):
+        rejected = [row for row in chunk if isinstance(row, Rejection)]
+        report.rejected += rejected
         report.read += len(chunk)
         report.written += written
-        report.unchanged += len(good) - written
+        report.unchanged += len(chunk) - len(rejected) - written
         if progress:
             progress(report.read)
+    if report.written:
+        indexing.refresh()
     return report
+
+
+def _chunks(reader: Reader) -> Iterator[Chunk]:
+    rows = iter(reader)
+    while chunk := list(itertools.islice(rows, CHUNK)):
+        yield chunk
+
+
+def _written(chunks: Iterator[Chunk], columns: list[str]) -> Iterator[tuple[Chunk, int]]:
+    """Each chunk once it is written, in order, and how many of its products changed.
+
+    Two connections write at once, unless the caller has a transaction open: most of the work is the database's. They
+    cannot block each other for good, because every chunk takes its rows in one order: brands, suppliers, categories
+    from the top, products, each by name.
+    """
+    if connection.in_atomic_block:
+        yield from ((chunk, _write(chunk, columns)) for chunk in chunks)
+        return
+    with ThreadPoolExecutor(WRITERS) as writers:
+        waiting: deque[tuple[Chunk, Future[int]]] = deque()
+        for chunk in chunks:
+            waiting.append((chunk, writers.submit(_write_apart, chunk, columns)))
+            if len(waiting) > WRITERS:
+                first, written = waiting.popleft()
+                yield first, written.result()
+        yield from ((chunk, written.result()) for chunk, written in waiting)
+
+
+def _write_apart(chunk: Chunk, columns: list[str]) -> int:
+    """In a thread of its own: its connection goes back to the pool."""
+    try:
+        return _write(chunk, columns)
+    finally:
+        connection.close()
 
 
 def load_file(path: str | Path, *, progress: Callable[[int], None] | None = None) -> Report:
@@ -165,8 +206,11 @@ def _columns(names: list[str]) -> list[str]:
     return known if len(known) == len(names) else [*known, "attributes"]
 
 
-def _write(rows: list[Row], columns: list[str]) -> int:
+def _write(chunk: Chunk, columns: list[str]) -> int:
     """Upsert one chunk; the number of products that changed."""
+    rows = [row for row in chunk if isinstance(row, Row)]
+    if not rows:
+        return 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(INCOMING)
         with cursor.copy(COPY) as copy:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from leafloaf.catalog.models import Offer, Product
+from leafloaf.lib import statements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,29 @@ def listings(skus: Iterable[str]) -> dict[str, Listing]:
     return {product.sku: Listing(**listing(product)) for product in _shown().filter(sku__in=known)}
 
 
+FIELDS = (
+    "sku", "name", "brand", "category", "price", "currency", "dietary", "supplier", "in_stock", "size",
+)  # fmt: skip
+BY_ID = """
+SELECT p.id, p.sku, p.name, b.name, c.path, o.price, coalesce(o.currency, %(currency)s::text), p.dietary::text[],
+       s.name, coalesce(o.in_stock, true), p.size
+FROM catalog_product p
+LEFT JOIN catalog_offer o ON o.product_id = p.id
+LEFT JOIN catalog_brand b ON b.id = p.brand_id
+LEFT JOIN catalog_category c ON c.id = p.category_id
+LEFT JOIN catalog_supplier s ON s.id = p.supplier_id
+WHERE p.id = ANY (%(ids)s::bigint[])
+"""
+
+
 def by_id(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """The fields of a `Listing` for each product, by primary key, in one statement."""
-    return {product.pk: listing(product) for product in _shown().filter(pk__in=list(ids))}
+    rows = statements.fetch(BY_ID, {"ids": list(ids), "currency": settings.LEAFLOAF_CURRENCY})
+    found = {}
+    for pk, *values in rows:
+        fields = dict(zip(FIELDS, values, strict=True))
+        found[pk] = fields | {"dietary": tuple(fields["dietary"])}
+    return found
 
 
 def listing(product: Product) -> dict[str, Any]:

@@ -41,6 +41,8 @@ SEPARATORS = re.compile(
     r"\uff3b-\uff40\uff5b-\uff65\uffe0-\uffff]+"
 )
 STRAY_DOT = re.compile(r"(?<![0-9])\.|\.(?![0-9])")
+UNITS = "mg|g|gr|kg|oz|lb|lbs|ml|cl|dl|l|gal|qt|pt|ct|pk|mm|cm|in|ft"
+QUANTITY = re.compile(rf"(?<![^ ])([0-9.]+)({UNITS})(?![^ ])")
 
 
 def normalise(text: str) -> str:
@@ -51,3 +53,8 @@ def normalise(text: str) -> str:
     text = DECIMAL_COMMA.sub(".", PERCENT.sub(r"\1pct ", text))
     text = STRAY_DOT.sub(" ", SEPARATORS.sub(" ", text))
     return " ".join(filter(None, text.split(" ")))
+
+
+def tokens(words: str) -> list[str]:
+    """The words of a normalised text, a quantity apart from its unit: `500g` is two. Twin of `catalog_tokens`."""
+    return [word for word in QUANTITY.sub(r"\1 \2", words).split(" ") if word]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -11,18 +12,32 @@ from rest_framework.views import APIView
 from leafloaf.access.identity import named_user
 from leafloaf.access.permissions import HasScope
 from leafloaf.catalog import products
-from leafloaf.catalog.search import Filters, Sort
-from leafloaf.storefront import search
+from leafloaf.catalog.search import Filters, SearchTimeout, Sort
+from leafloaf.lib.problems import Problem
+from leafloaf.storefront import answers, search
+from leafloaf.storefront.intent import Intent
 from leafloaf.storefront.serializers import (
+    PageSerializer,
     ProductSerializer,
     SearchAnswerSerializer,
     SearchRequestSerializer,
 )
 
 
+class SearchTimedOut(Problem):
+    status_code = 503
+    default_code = "search_timeout"
+    wait = 1  # second
+
+
 def as_given(body: Any) -> dict[str, Any]:
     """The filters in the caller's own words, for the event."""
     return dict(body.get("filters") or {})
+
+
+def as_page(found: search.Found, meant: Intent) -> dict[str, object]:
+    shown = {"page": found.page, "relaxed": search.relaxed(found), "applied": found.applied, "intent": meant}
+    return dict(PageSerializer(shown).data)
 
 
 class SearchView(APIView):
@@ -32,23 +47,27 @@ class SearchView(APIView):
     required_scope = "search"
 
     @extend_schema(request=SearchRequestSerializer, responses=SearchAnswerSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         asked = SearchRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        answer = search.run(
-            search.Request(
-                query=given["query"],
-                user_id=named_user(request, given.get("user_id")),
-                session_id=given.get("session_id"),
-                filters=Filters(**given.get("filters", {})),
-                filters_given=as_given(request.data),
-                sort=Sort(given["sort"]),
-                limit=given["limit"],
-                offset=given["offset"],
-            )
+        wanted = search.Request(
+            query=given["query"],
+            user_id=named_user(request, given.get("user_id")),
+            session_id=given.get("session_id"),
+            filters=Filters(**given.get("filters", {})),
+            filters_given=as_given(request.data),
+            sort=Sort(given["sort"]),
+            limit=given["limit"],
+            offset=given["offset"],
+            alpha=given.get("alpha"),
+            explain=given["explain"],
         )
-        return Response(SearchAnswerSerializer(answer).data)
+        try:
+            answer = answers.run(wanted, as_page)
+        except SearchTimeout as error:
+            raise SearchTimedOut("This search takes too long; ask for less, or again shortly.") from error
+        return HttpResponse(answer, content_type="application/json")
 
 
 class ProductView(APIView):

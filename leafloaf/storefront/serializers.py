@@ -54,6 +54,41 @@ class SearchRequestSerializer(StrictSerializer):
         return filters
 
 
+class HighlightSerializer(serializers.Serializer[Any]):
+    """Characters of the name that hold a word looked for, from `start` to before `stop`."""
+
+    start = serializers.IntegerField()
+    stop = serializers.IntegerField()
+
+
+class ScorePartSerializer(serializers.Serializer[Any]):
+    """What one word of the query adds: `score` = impact x idf x weight x factor."""
+
+    word = serializers.CharField()
+    found = serializers.CharField()
+    origin = serializers.ChoiceField(["word", "synonym", "spelling", "beginning", "compound"])
+    impact = serializers.FloatField()
+    idf = serializers.FloatField()
+    weight = serializers.FloatField()
+    factor = serializers.FloatField()
+    is_head_noun = serializers.BooleanField()
+    score = serializers.FloatField()
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Each part of the score: `keyword` = (sum of the parts + brand_bonus) x coverage.
+
+    `semantic` is the likeness in meaning, `fused` both together; null where that leg has not found the product.
+    """
+
+    parts = ScorePartSerializer(many=True)
+    brand_bonus = serializers.FloatField()
+    coverage = serializers.FloatField()
+    keyword = serializers.FloatField()
+    semantic = serializers.FloatField(allow_null=True)
+    fused = serializers.FloatField(allow_null=True)
+
+
 class SearchResultSerializer(serializers.Serializer[Any]):
     sku = serializers.CharField()
     name = serializers.CharField()
@@ -67,6 +102,24 @@ class SearchResultSerializer(serializers.Serializer[Any]):
     score = serializers.FloatField()
     position = serializers.IntegerField()
     reasons = serializers.ListField(child=serializers.CharField(), default=list)
+    highlights = HighlightSerializer(many=True)
+    explanation = ExplanationSerializer(
+        required=False, allow_null=True, help_text="Only when it was asked for."
+    )
+
+    rules = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="What staff placed or weighed it by, if anything.",
+    )
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        if shown.get("explanation", True) is None:
+            del shown["explanation"]
+        if not shown.get("rules", True):
+            del shown["rules"]
+        return shown
 
 
 class FacetValueSerializer(serializers.Serializer[Any]):
@@ -80,10 +133,37 @@ class FacetsSerializer(serializers.Serializer[Any]):
     dietary = FacetValueSerializer(many=True)
 
 
+class ActSerializer(serializers.Serializer[Any]):
+    """One step of what a shopper wants done with the order."""
+
+    intent = serializers.CharField(source="name")
+    entities = serializers.DictField()
+
+
 class ConversationSerializer(serializers.Serializer[Any]):
+    """What was meant; `rule` is what decided it, `acts` the steps of an order."""
+
     intent = serializers.CharField(source="name")
     confidence = serializers.FloatField()
     entities = serializers.DictField()
+    rule = serializers.CharField()
+    acts = ActSerializer(many=True)
+
+
+class RelaxedSerializer(serializers.Serializer[Any]):
+    """Words that not every result has, how many results have every word, and filters understood but given up."""
+
+    dropped = serializers.ListField(child=serializers.CharField())
+    full = serializers.IntegerField()
+    filters = serializers.ListField(child=serializers.CharField())
+
+
+class AppliedFiltersSerializer(serializers.Serializer[Any]):
+    """What was understood in the query's words and holds for the results, beside the filters that were asked for."""
+
+    dietary = serializers.ListField(child=serializers.CharField(), required=False)
+    price_min = serializers.DecimalField(10, 2, required=False)
+    price_max = serializers.DecimalField(10, 2, required=False)
 
 
 class PersonalizationSerializer(serializers.Serializer[Any]):
@@ -91,29 +171,40 @@ class PersonalizationSerializer(serializers.Serializer[Any]):
 
 
 class ExecutionSerializer(serializers.Serializer[Any]):
-    """Where the time went, in milliseconds; `alpha` is the one in effect."""
+    """Where the time went, in milliseconds; `alpha` is the one in effect.
 
-    total_time_ms = serializers.FloatField(source="total_ms")
+    `semantic` is `used`, `off` when the query needed none, or `absent` when this shop has no vectors.
+    """
+
+    total_time_ms = serializers.FloatField()
     search_ms = serializers.FloatField()
-    personalization_ms = serializers.FloatField(default=0.0)
-    recommendations_ms = serializers.FloatField(default=0.0)
+    personalization_ms = serializers.FloatField()
+    recommendations_ms = serializers.FloatField()
     capture_ms = serializers.FloatField()
-    cache = serializers.CharField(default="off")
-    alpha = serializers.FloatField(default=0.0)
+    cache = serializers.ChoiceField(["hit", "miss", "off"])
+    alpha = serializers.FloatField()
+    semantic = serializers.ChoiceField(["used", "off", "absent"])
 
 
-class SearchAnswerSerializer(serializers.Serializer[Any]):
-    search_id = serializers.CharField()
-    query = serializers.CharField(source="request.query")
+class PageSerializer(serializers.Serializer[Any]):
+    """What is the same for all who ask the same."""
+
     results = SearchResultSerializer(source="page.results", many=True)
     total = serializers.IntegerField(source="page.total")
     facets = FacetsSerializer(source="page.facets")
     corrected_query = serializers.CharField(source="page.corrected_query", allow_null=True)
+    relaxed = RelaxedSerializer(allow_null=True)
+    applied_filters = AppliedFiltersSerializer(source="applied")
     conversation = ConversationSerializer(source="intent")
     personalization = PersonalizationSerializer(default={"applied": False})
     recommendations = serializers.ListField(default=list)
     recommendations_status = serializers.CharField(default="off")
-    execution = ExecutionSerializer(source="*")
+
+
+class SearchAnswerSerializer(PageSerializer):
+    search_id = serializers.CharField()
+    query = serializers.CharField()
+    execution = ExecutionSerializer()
 
 
 class ProductSerializer(SearchResultSerializer):
@@ -122,6 +213,9 @@ class ProductSerializer(SearchResultSerializer):
     score = None  # type: ignore[assignment]
     position = None  # type: ignore[assignment]
     reasons = None  # type: ignore[assignment]
+    highlights = None  # type: ignore[assignment]
+    explanation = None  # type: ignore[assignment]
+    rules = None  # type: ignore[assignment]
     size = serializers.CharField(allow_blank=True)
     description = serializers.CharField(allow_blank=True)
     attributes = serializers.DictField()

@@ -32,6 +32,7 @@ RESULT = {
     "score",
     "position",
     "reasons",
+    "highlights",
 }
 ANSWER = {
     "search_id",
@@ -40,6 +41,8 @@ ANSWER = {
     "total",
     "facets",
     "corrected_query",
+    "relaxed",
+    "applied_filters",
     "conversation",
     "personalization",
     "recommendations",
@@ -63,14 +66,20 @@ def refused(api: Api, **asked: Any) -> list[tuple[str, str]]:
 
 
 def test_the_answer_has_the_shape_of_the_contract(publishable: Api) -> None:
-    answer = found(publishable, "organic milk", session_id="session_abc", limit=5)
+    answer = found(publishable, "whole milk", session_id="session_abc", limit=5)
     assert set(answer) == ANSWER
     assert UUID(answer["search_id"]).version == 7
-    assert answer["query"] == "organic milk"
+    assert answer["query"] == "whole milk"
     assert 0 < len(answer["results"]) <= 5
     assert answer["total"] >= len(answer["results"])
     assert answer["corrected_query"] is None
-    assert answer["conversation"] == {"intent": "product_search", "confidence": 0.7, "entities": {}}
+    assert answer["conversation"] == {
+        "intent": "product_search",
+        "confidence": 0.7,
+        "entities": {},
+        "rule": "plain words",
+        "acts": [],
+    }
     assert answer["personalization"] == {"applied": False}
     assert (answer["recommendations"], answer["recommendations_status"]) == ([], "off")
 
@@ -96,8 +105,8 @@ def test_facets_are_values_with_counts(secret: Api) -> None:
 def test_the_time_is_accounted_for(secret: Api) -> None:
     execution = found(secret, "milk")["execution"]
     parts = {"search_ms", "personalization_ms", "recommendations_ms", "capture_ms"}
-    assert set(execution) == parts | {"total_time_ms", "cache", "alpha"}
-    assert execution["cache"] == "off"
+    assert set(execution) == parts | {"total_time_ms", "cache", "alpha", "semantic"}
+    assert execution["cache"] in {"hit", "miss", "off"}
     assert execution["alpha"] == 0
     assert sum(execution[part] for part in parts) <= execution["total_time_ms"] + 0.2
 
@@ -352,7 +361,11 @@ def test_a_product_by_its_sku(publishable: Api) -> None:
     response = publishable.get(f"/api/v1/products/{product.sku}")
     assert response.status_code == 200
     shown = response.json()
-    assert set(shown) == (RESULT - {"score", "position", "reasons"}) | {"size", "description", "attributes"}
+    assert set(shown) == (RESULT - {"score", "position", "reasons", "highlights"}) | {
+        "size",
+        "description",
+        "attributes",
+    }
     assert (shown["sku"], shown["name"]) == (product.sku, product.name)
     assert Decimal(shown["price"]) == product.offer.price
 
@@ -397,3 +410,27 @@ def test_another_method_is_not_allowed(secret: Api) -> None:
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
     assert response.headers["Allow"] == "POST, OPTIONS"
     assert Client().get(URL).status_code == 401
+
+
+def test_a_price_is_given_up_before_a_diet(publishable: Api) -> None:
+    """There is no gluten-free bread for less than 5 in the demo shop: wheat would be the wrong answer."""
+    answer = found(publishable, "gluten free bread under 5")
+    assert answer["relaxed"]["filters"] == ["price_max"]
+    assert answer["applied_filters"] == {"dietary": ["gluten-free"]}
+    assert answer["results"]
+    assert all("gluten-free" in result["dietary"] for result in answer["results"])
+    assert "Bread" in answer["results"][0]["name"]
+
+
+def test_what_is_understood_becomes_filters_and_is_said(publishable: Api) -> None:
+    answer = found(publishable, "vegan cheese under 9")
+    assert answer["applied_filters"] == {"dietary": ["vegan"], "price_max": "9.00"}
+    assert answer["relaxed"] is None
+    assert all(Decimal(result["price"]) <= 9 for result in answer["results"])
+    assert all("vegan" in result["dietary"] for result in answer["results"])
+
+
+def test_a_question_about_an_order_shows_no_products(publishable: Api) -> None:
+    answer = found(publishable, "where is my order")
+    assert answer["conversation"]["intent"] == "support"
+    assert (answer["results"], answer["total"], answer["relaxed"]) == ([], 0, None)

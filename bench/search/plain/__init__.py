@@ -1,0 +1,1 @@
+"""A shop that searches as Django's documentation shows."""

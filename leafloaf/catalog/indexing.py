@@ -1,0 +1,59 @@
+"""Upkeep of the keyword index. The rows follow every product by themselves; what is counted over them does not."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection, transaction
+
+BATCH = 5000
+STALE_TABLES = (
+    "catalog_posting, catalog_productsearch, catalog_document, catalog_word, catalog_term, catalog_product"
+)
+
+
+def refresh() -> None:
+    """Count anew how common each term and word is, and mark the best postings of frequent terms.
+
+    Nightly and after a load. Searches go on meanwhile, with the counts of before.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SELECT catalog_refresh_statistics()")
+    if not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
+            cursor.execute(f"VACUUM (ANALYZE) {STALE_TABLES}")
+            cursor.execute("RESET statement_timeout")
+
+
+def rebuild(workers: int = 2) -> int:
+    """Write every product's search rows anew where they differ; how many products there are.
+
+    Nothing but a changed function needs it: the rows follow every write by themselves. Searches go on meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM catalog_product ORDER BY id")
+        ids = [pk for (pk,) in cursor.fetchall()]
+    batches = [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
+    if connection.in_atomic_block:
+        for batch in batches:
+            reindex(batch)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(_reindex_apart, batches))
+    refresh()
+    return len(ids)
+
+
+def reindex(ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT catalog_reindex(%s)", [ids])
+
+
+def _reindex_apart(ids: list[int]) -> None:
+    """In a thread of its own: its connection goes back to the pool."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            reindex(ids)
+    finally:
+        connection.close()

@@ -1,0 +1,10 @@
+"""What Celery calls for the storefront; each task is a management command too."""
+
+from celery import shared_task
+
+from leafloaf.storefront import analytics
+
+
+@shared_task
+def count_searches() -> None:
+    analytics.count_due()
