@@ -117,7 +117,8 @@ class Cluster:
         source = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
         dumped = subprocess.run([self.programs / "pg_dump", "-Fc", source], capture_output=True, check=True)
         command = [str(self.programs / "pg_restore"), "--exit-on-error", "--no-owner", "-d", there]
-        subprocess.run(command, input=dumped.stdout, capture_output=True, check=True)
+        restored = subprocess.run(command, input=dumped.stdout, capture_output=True, check=False)
+        assert restored.returncode == 0, restored.stderr.decode()
         return there
 
 

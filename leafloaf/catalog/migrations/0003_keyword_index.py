@@ -60,9 +60,8 @@ CREATE FUNCTION catalog_tokens(words text) RETURNS text[] LANGUAGE sql IMMUTABLE
     SELECT string_to_array(regexp_replace(words,
         '(?<![^ ])([0-9.]+)(mg|g|gr|kg|oz|lb|lbs|ml|cl|dl|l|gal|qt|pt|ct|pk|mm|cm|in|ft)(?![^ ])', '\1 \2', 'g'), ' ')
 $$;
-CREATE FUNCTION catalog_stem(word text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT (ts_lexize('catalog_english_stem', left(word, 64)))[1]
-$$;
+CREATE FUNCTION catalog_stem(word text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (ts_lexize('catalog_english_stem', left(word, 64)))[1];
 CREATE FUNCTION catalog_head(name text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT catalog_stem(word)
     FROM unnest(catalog_tokens(catalog_normalise(regexp_replace(

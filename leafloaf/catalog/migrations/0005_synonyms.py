@@ -12,15 +12,18 @@ import leafloaf.catalog.models
 
 SEEDS = Path(__file__).parent.parent / "seeds" / "synonyms.csv"
 
-# A phrase is known by the stems of its words, so a synonym of courgette is one of courgettes.
+# A phrase is known by the stems of its words, so a synonym of courgette is one of courgettes. Columns are made by these
+# functions while a dump is restored, with no search path: what they call is looked up now (BEGIN ATOMIC), not then.
 PHRASES = """
-CREATE FUNCTION catalog_phrase(words text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION catalog_phrase(words text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
     SELECT coalesce(string_agg(catalog_stem(t), ' ' ORDER BY n), '')
-    FROM unnest(catalog_tokens(catalog_normalise(words))) WITH ORDINALITY AS u (t, n)
-$$;
-CREATE FUNCTION catalog_phrases(several varchar[]) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT coalesce(array_agg(catalog_phrase(t) ORDER BY n), '{}') FROM unnest(several) WITH ORDINALITY AS u (t, n)
-$$;
+    FROM unnest(catalog_tokens(catalog_normalise(words))) WITH ORDINALITY AS u (t, n);
+END;
+CREATE FUNCTION catalog_phrases(several varchar[]) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT coalesce(array_agg(catalog_phrase(t) ORDER BY n), '{}') FROM unnest(several) WITH ORDINALITY AS u (t, n);
+END;
 """
 PHRASES_BACK = """
 DROP FUNCTION catalog_phrases(varchar[]);
