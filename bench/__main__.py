@@ -1,4 +1,4 @@
-"""`python -m bench [capture|search] [--only …]`: measures, prints, and with `--write` puts the tables into the docs."""
+"""`python -m bench capture|search|personalization`: measures, prints, and with `--write` puts tables into the docs."""
 
 import argparse
 import sys
@@ -29,6 +29,19 @@ def search(arguments: list[str]) -> None:
     print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}. Answers are in {given.out}")
     if given.write:
         write(given.write, ran_on, tables, "search-machine")
+
+
+def personalization(arguments: list[str]) -> None:
+    from bench.personalization import options, run
+
+    given = options.parsed(arguments)
+    started = time.monotonic()
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = run.measure(given)
+    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
+    if given.write:
+        write(given.write, ran_on, tables, "personalization-machine")
 
 
 def capture(arguments: list[str]) -> None:
@@ -65,6 +78,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-BENCHES = {"capture": capture, "search": search}
+BENCHES = {"capture": capture, "search": search, "personalization": personalization}
 
 main()

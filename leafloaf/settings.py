@@ -292,6 +292,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "check-schema": {"task": "capture.tasks.check_schema", "schedule": 3600.0, "options": {"expires": 3600}},
+    "refresh-search": {
+        "task": "leafloaf.catalog.tasks.refresh_search",
+        "schedule": crontab(hour=8, minute=50),
+        "options": {"expires": 3600},
+    },
     "count-searches": {
         "task": "leafloaf.storefront.tasks.count_searches",
         "schedule": 60.0,

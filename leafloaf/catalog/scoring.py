@@ -111,20 +111,24 @@ WITH wanted AS (
      ORDER BY {"is_inside DESC," if is_filtered else ""} score DESC, product_id LIMIT {MOST_PARTIAL})
     {"UNION ALL SELECT product_id, score, mask FROM allowed WHERE is_near" if has_near else ""}
 ), matched AS MATERIALIZED (
-    SELECT s.product_id, chosen.score, chosen.mask, s.brand_id, s.category_id, s.dietary, s.name_key,
+    SELECT chosen.product_id, chosen.score, chosen.mask, s.brand_id, s.category_id, s.dietary,
+           {"s.name_key" if sort is Sort.NAME else "NULL"} AS name_key,
            {"o.price" if needs_offer else "NULL"} AS price,
            {IN_CATEGORY if is_filtered else "true"} AS in_category,
            {OF_BRAND if is_filtered else "true"} AS of_brand
     FROM chosen
-    CROSS JOIN LATERAL (SELECT * FROM catalog_productsearch AS s WHERE s.product_id = chosen.product_id OFFSET 0) AS s
+    CROSS JOIN LATERAL (
+        SELECT brand_id, category_id, dietary{", name_key" if sort is Sort.NAME else ""}
+        FROM catalog_productsearch AS s WHERE s.product_id = chosen.product_id OFFSET 0) AS s
     {"LEFT JOIN catalog_offer o ON o.product_id = chosen.product_id" if needs_offer else ""}
 ), kept AS (
     SELECT * FROM matched WHERE in_category AND of_brand
 ), shown AS (
-    SELECT product_id, score, mask, name_key FROM kept ORDER BY {ORDERS[sort]} LIMIT %(limit)s
+    SELECT product_id, score, mask FROM kept ORDER BY {ORDERS[sort]} LIMIT %(limit)s
 )
 SELECT (SELECT count(*) FROM kept), (SELECT "full" FROM counted),
        ARRAY(SELECT product_id FROM shown), ARRAY(SELECT score FROM shown), ARRAY(SELECT mask FROM shown),
-       ARRAY(SELECT name_key FROM shown LIMIT {NAMED}),
+       ARRAY(SELECT (SELECT s.name_key FROM catalog_productsearch s WHERE s.product_id = n.product_id)
+             FROM (SELECT product_id FROM shown LIMIT {NAMED}) AS n),
        {faceting.COUNTED}
 """  # noqa: S608 (made of the constants above)

@@ -20,6 +20,7 @@ from leafloaf.catalog.plan import Plan
 
 __all__ = ["Facet", "Filters", "Hit", "Page", "Relaxed", "SearchTimeout", "Sort", "search"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit(products.Listing):
     """A product found; `score` is relative to the best of the whole match, `position` counts from 1.
@@ -152,7 +153,9 @@ def _hits(asked: Asked, placed: Placed, found: Found | None) -> list[Hit]:
     shown = placed.ids[asked.offset : asked.offset + asked.limit]
     listed = products.by_id(shown) if shown else {}
     explained = explaining.of(shown, found.plan) if found and asked.explain else {}
-    terms = highlight.Terms.of(found.plan if found else Plan(), [listed[pk]["name"] for pk in shown if pk in listed])
+    terms = highlight.Terms.of(
+        found.plan if found else Plan(), [listed[pk]["name"] for pk in shown if pk in listed]
+    )
     return [
         Hit(
             **listed[pk],

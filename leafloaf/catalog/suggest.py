@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from leafloaf.catalog import spelling, vocabulary
+from leafloaf.catalog import completing, vocabulary
+from leafloaf.catalog.completing import Typed
 from leafloaf.catalog.deadline import within
 from leafloaf.catalog.highlight import WRITTEN, Range
 from leafloaf.catalog.plan import LONGEST_QUERY, MOST_WORDS
@@ -21,11 +22,10 @@ from leafloaf.lib import statements
 
 LONGEST_START = 64
 """How much of a name its index holds."""
-SHORTEST_MISSPELT = 3
-VARIANTS_TRIED = 3
 DRIVERS = 12
 """Words that the last one may become, when products are looked for by a later word of their name."""
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SHORTEST_WORD = 3
+"""What the vocabulary leaves out: words that are shorter, or have a digit."""
 
 COMPLETIONS = """
 SELECT found.* FROM unnest('{query,brand,category}'::text[]) AS k (kind)
@@ -38,14 +38,16 @@ WHERE NOT EXISTS (SELECT FROM unnest(found.terms) AS t (term)
 """
 # A slice of the index in its order, so that one letter costs no more than ten.
 PRODUCTS = """
-SELECT p.sku, p.name, coalesce(o.in_stock, true)
-FROM (SELECT product_id, name_key FROM catalog_productsearch
-      WHERE left(name_key, 64) COLLATE "C" >= %(start)s::text AND left(name_key, 64) COLLATE "C" < %(stop)s::text
-      ORDER BY left(name_key, 64) COLLATE "C" LIMIT 400) AS s
+SELECT p.sku, p.name, s.in_stock
+FROM (SELECT n.product_id, n.name_key, coalesce(o.in_stock, true) AS in_stock
+      FROM (SELECT product_id, name_key FROM catalog_productsearch
+            WHERE left(name_key, 64) COLLATE "C" >= %(start)s::text AND left(name_key, 64) COLLATE "C" < %(stop)s::text
+            ORDER BY left(name_key, 64) COLLATE "C", product_id LIMIT 300) AS n
+      LEFT JOIN catalog_offer o ON o.product_id = n.product_id
+      WHERE starts_with(n.name_key, %(whole)s::text)
+      ORDER BY 3 DESC, length(n.name_key), n.name_key COLLATE "C", 1 LIMIT %(limit)s::integer) AS s
 JOIN catalog_product p ON p.id = s.product_id
-LEFT JOIN catalog_offer o ON o.product_id = s.product_id
-WHERE starts_with(s.name_key, %(whole)s::text)
-ORDER BY 3 DESC, length(s.name_key), s.name_key COLLATE "C", p.sku LIMIT %(limit)s::integer
+ORDER BY 3 DESC, length(s.name_key), s.name_key COLLATE "C", p.sku
 """
 LATER_PRODUCTS = """
 SELECT p.sku, p.name, s.in_stock
@@ -62,12 +64,6 @@ JOIN catalog_product p ON p.id = s.product_id
 ORDER BY 3 DESC, length(s.name_key), s.name_key COLLATE "C", p.sku
 """
 MOST_CANDIDATES = 600
-VARIANTS = """
-SELECT v.start, k.products FROM unnest(%(variants)s::text[]) AS v (start)
-CROSS JOIN LATERAL (SELECT max(w.products) AS products FROM catalog_word w
-                    WHERE w.word >= v.start AND w.word < v.start || %(highest)s::text) AS k
-WHERE k.products IS NOT NULL
-"""
 
 
 class Kind(StrEnum):
@@ -88,22 +84,6 @@ class Suggestion:
     highlight: tuple[Range, ...]
     sku: str | None = None
     category: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The words that are finished, and the beginning of the last one, all normalised."""
-
-    context: tuple[str, ...]
-    last: str
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return (*self.context, self.last)
-
-    @property
-    def meaning(self) -> tuple[str, ...]:
-        return tuple(word for word in self.context if word not in FILLERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +132,7 @@ def suggest(query: str, *, limit: int = 8, asked_before: Iterable[tuple[str, int
 def _completed(typed: Typed, limit: int) -> list[Candidate]:
     """What begins as it was typed; when that is little, what begins with another form of the last word."""
     found = _of(typed, limit)
-    for form in _forms(typed.last):
+    for form in completing.forms(typed.last):
         if len(found) >= limit and any(each.kind is Kind.QUERY and not each.tier for each in found):
             break
         found += [replace(each, tier=each.tier + 1) for each in _of(replace(typed, last=form), limit)]
@@ -190,6 +170,8 @@ def _later_products(typed: Typed, limit: int) -> list[Candidate]:
     if any(not context.products(word) for word in typed.meaning):
         return []
     ends = vocabulary.beginning(typed.last, DRIVERS)
+    if not ends and len(typed.last) >= SHORTEST_WORD and typed.last.isalpha():
+        return []
     rarest = min(
         (context.words[word] for word in typed.meaning), key=lambda word: word.products, default=None
     )
@@ -228,18 +210,6 @@ def _words(text: str) -> list[str]:
     return [found.group().rstrip() for found in WRITTEN.finditer(text)]
 
 
-def _forms(word: str) -> Iterator[str]:
-    """Singular and plural forms that the word is not the beginning of, English and French."""
-    if len(word) > 3 and word.endswith(("s", "x")):
-        yield word[:-1]
-    if len(word) > 4 and word.endswith("ies"):
-        yield f"{word[:-3]}y"
-    elif len(word) > 4 and word.endswith("es"):
-        yield word[:-2]
-    elif len(word) > 3 and word.endswith("y"):
-        yield f"{word[:-1]}ies"
-
-
 def _asked_before(typed: Typed, queries: Iterable[tuple[str, int]]) -> list[Candidate]:
     """Past queries that begin so, every word of which some product has."""
     start = " ".join(typed.words)
@@ -258,50 +228,10 @@ def _asked_before(typed: Typed, queries: Iterable[tuple[str, int]]) -> list[Cand
 
 def _corrected(typed: Typed, limit: int) -> list[Candidate]:
     """The completions of the likeliest query one typing error away that has any."""
-    for other in _alternatives(typed):
+    for other in completing.alternatives(typed):
         if found := _of(other, limit):
             return found
     return []
-
-
-def _alternatives(typed: Typed) -> Iterator[Typed]:
-    known = vocabulary.known(typed.meaning) if typed.meaning else None
-    unknown = [word for word in typed.meaning if known and not known.products(word)]
-    if len(unknown) == 1:
-        near = [(each.word, each.products) for each in vocabulary.alike(unknown[0], 1)]
-        for other in spelling.likeliest(spelling.misspelt(unknown[0], near, 1))[:VARIANTS_TRIED]:
-            words = tuple(other.words[0] if word == unknown[0] else word for word in typed.context)
-            yield replace(typed, context=words)
-    elif not unknown:
-        for start in _variants(typed.last)[:VARIANTS_TRIED]:
-            yield replace(typed, last=start)
-        if typed.context and any(filler.startswith(typed.last) for filler in FILLERS):
-            yield Typed(typed.context[:-1], typed.context[-1])
-
-
-def _variants(word: str) -> list[str]:
-    """Beginnings of words of the catalogue one error away, the likeliest first."""
-    if len(word) < SHORTEST_MISSPELT or not word.isalpha():
-        return []
-    errors = _edits(word)
-    rows = statements.fetch(VARIANTS, {"variants": list(errors), "highest": HIGHEST})
-    return [
-        start
-        for _, start in sorted(
-            (spelling.cost(word, start, errors[start], products), start) for start, products in rows
-        )
-    ]
-
-
-def _edits(word: str) -> dict[str, float]:
-    """The texts one error away, with what the error costs."""
-    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
-    edits = {left + letter + right for left, right in cuts for letter in LETTERS}
-    edits |= {left + letter + right[1:] for left, right in cuts if right for letter in LETTERS}
-    edits |= {left + right[1:] for left, right in cuts if right}
-    costs = {edit: 1.0 for edit in edits if len(edit) >= SHORTEST_MISSPELT and edit != word}
-    swapped = {left + right[1] + right[0] + right[2:] for left, right in cuts if len(right) > 1}
-    return costs | {edit: spelling.TRANSPOSED_COST for edit in swapped if edit != word}
 
 
 def _seated(candidates: Iterable[Candidate], limit: int) -> list[Candidate]:
@@ -343,26 +273,5 @@ def _suggestion(each: Candidate) -> Suggestion:
         text=each.text,
         sku=each.sku,
         category=each.path,
-        highlight=tuple(_ranges(each.text, each.typed)),
+        highlight=tuple(completing.ranges(each.text, each.typed)),
     )
-
-
-def _ranges(text: str, typed: Typed) -> Iterator[Range]:
-    """Where the typed words are in the text, a finished word whole."""
-    for found in WRITTEN.finditer(text):
-        word = found.group().rstrip()
-        if span := _span(word, typed):
-            yield Range(found.start() + span[0], found.start() + span[1])
-
-
-def _span(word: str, typed: Typed) -> tuple[int, int] | None:
-    """The part of one written word that was typed; `l'huile` is one with two inside."""
-    key = f" {normalise(word)}"
-    if any(f"{key} ".startswith(f" {done} ") for done in typed.context):
-        return 0, len(word)
-    at = key.find(f" {typed.last}")
-    if at < 0:
-        return None
-    lengths = [len(normalise(word[:stop])) for stop in range(len(word) + 1)]
-    start = max(stop for stop, length in enumerate(lengths) if length <= max(at - 1, 0))
-    return start if at else 0, next(stop for stop, n in enumerate(lengths) if n >= at + len(typed.last))

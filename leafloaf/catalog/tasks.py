@@ -4,7 +4,7 @@ import threading
 
 from celery import shared_task
 
-from leafloaf.catalog import vectors
+from leafloaf.catalog import indexing, vectors
 
 _embedding = threading.Lock()
 
@@ -18,3 +18,9 @@ def embed() -> int:
         return vectors.update()
     finally:
         _embedding.release()
+
+
+@shared_task
+def refresh_search() -> None:
+    """Counts anew how common the catalogue's words are."""
+    indexing.refresh()

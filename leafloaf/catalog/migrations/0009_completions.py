@@ -31,11 +31,13 @@ DROP TABLE catalog_completion;
 
 # Those of leafloaf/catalog/plan.py. A text of nothing else keeps them.
 CONTENT = """
+CREATE FUNCTION catalog_is_filler(word text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT word = ANY ('{a,an,and,for,in,of,on,some,the,to,with,au,aux,avec,d,de,des,du,en,et,l,la,le,les,pour,qu,un,une}')
+$$;
 CREATE FUNCTION catalog_content(key text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(nullif(array_to_string(ARRAY(
         SELECT word FROM unnest(string_to_array(key, ' ')) WITH ORDINALITY AS w (word, place)
-        WHERE word <> ALL ('{a,an,and,for,in,of,on,some,the,to,with,au,aux,avec,d,de,des,du,en,et,l,la,le,les,pour,qu,un,une}')
-        ORDER BY place), ' '), ''), key)
+        WHERE NOT catalog_is_filler(word) ORDER BY place), ' '), ''), key)
 $$;
 CREATE FUNCTION catalog_starts(content text, OUT start text, OUT is_later boolean) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -50,10 +52,11 @@ CONTENT_BACK = """
 DROP FUNCTION catalog_terms(text);
 DROP FUNCTION catalog_starts(text);
 DROP FUNCTION catalog_content(text);
+DROP FUNCTION catalog_is_filler(text);
 """
 
 # A phrase has up to four words of one part of a name, begins and ends with one that means something, and is the end of
-# such a part often enough: "whole milk", never "organic whole". Of forms with the same stems the commonest is shown.
+# such a part, but for its size, often enough: "whole milk", never "organic whole". Of forms with the same stems the commonest is shown.
 PHRASES = r"""
 CREATE FUNCTION catalog_refresh_phrases() RETURNS void LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
 DECLARE
@@ -69,12 +72,11 @@ BEGIN
 
     CREATE TEMPORARY TABLE catalog_written ON COMMIT DROP AS
     SELECT w.written, btrim(w.written, E'"''*.!?\u00ae\u2122\u00a9\u201c\u201d\u00ab\u00bb\u2026+') AS shown,
-           CASE WHEN k.content <> ALL ('{"",a,an,and,for,in,of,on,some,the,to,with,au,aux,avec,d,de,des,du,en,et,l,la,le,les,pour,qu,un,une}')
-                THEN k.content END AS content,
-           array_to_string(catalog_terms(k.content), ' ') AS term,
+           m.content, array_to_string(catalog_terms(m.content), ' ') AS term,
            k.content !~ '^([0-9.]+.*|mg|g|gr|kg|oz|lb|lbs|ml|cl|dl|l|gal|qt|pt|ct|pk|pack|in|fl)?$' AS may_end
     FROM (SELECT DISTINCT unnest(words) AS written FROM catalog_part) AS w
     CROSS JOIN LATERAL (SELECT catalog_content(catalog_normalise(w.written)) AS content) AS k
+    CROSS JOIN LATERAL (SELECT CASE WHEN k.content <> '' AND NOT catalog_is_filler(k.content) THEN k.content END AS content) AS m
     WHERE k.content <> '' OR w.written IN ('&', '+');
     ANALYZE catalog_written;
 
@@ -88,7 +90,7 @@ BEGIN
     WITH said AS (
         SELECT array_to_string(terms[i:j], ' ') AS term, array_to_string(contents[i:j], ' ') AS content,
                array_to_string(words[i:j], ' ') AS text, j > i AS is_phrase, count(*) AS times,
-               count(*) FILTER (WHERE j = cardinality(words)) AS ends
+               count(*) FILTER (WHERE true <> ALL (may_end[j + 1:])) AS ends
         FROM catalog_spoken, generate_series(1, cardinality(words)) AS i,
              generate_series(i, least(i + 3, cardinality(words))) AS j
         WHERE contents[i] IS NOT NULL AND contents[j] IS NOT NULL AND may_end[j]

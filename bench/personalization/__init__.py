@@ -1,0 +1,1 @@
+"""How well purchases are predicted, beside published methods: `python -m bench personalization`."""

@@ -1,0 +1,123 @@
+"""What a query is looked for by, over a real catalogue's words in Postgres."""
+
+from collections.abc import Callable
+
+import pytest
+
+from leafloaf.catalog import indexing, plan
+from leafloaf.catalog.models import Product, Synonym
+from leafloaf.catalog.search import search
+
+MakeProduct = Callable[..., Product]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def shop(make_product: MakeProduct) -> None:
+    make_product("Whole Milk 3.25%", size="1 gal")
+    make_product("Lactose Free Milk", size="2 L")
+    make_product("Oat Drink Barista", brand="Oatly")
+    make_product("Vanilla Ice Cream", brand="Ben & Jerry's")
+    make_product("Chocolate Bar")
+    make_product("Organic Bananas")
+    make_product("Courgettes")
+    make_product("Orange Juice")
+    make_product("Navel Oranges")
+    indexing.refresh()
+
+
+def found(query: str) -> str:
+    return search(query).results[0].name
+
+
+def terms(query: str) -> list[set[str]]:
+    return [{term.term for term in group.terms if not term.is_head} for group in plan.make(query).groups]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "corrected"),
+    [
+        ("mlik", "Whole Milk 3.25%", "milk"),
+        ("organc baristta", "Oat Drink Barista", "organic barista"),
+        ("vanila icecream", "Vanilla Ice Cream", "vanilla icecream"),
+        ("courgetes", "Courgettes", "courgettes"),
+        ("chocolat bar", "Chocolate Bar", None),  # the stem is the same
+        ("zuchini", "Courgettes", "zucchini"),  # no product says zucchini, a synonym does
+    ],
+)
+def test_a_misspelt_query_finds_what_was_meant_and_says_so(
+    query: str, name: str, corrected: str | None
+) -> None:
+    page = search(query)
+    assert page.results[0].name == name
+    assert page.corrected_query == corrected
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("lait sans lactose", "Lactose Free Milk"),
+        ("zucchini", "Courgettes"),
+        ("jus d'orange", "Orange Juice"),
+        ("ice-cream", "Vanilla Ice Cream"),
+        ("oatly barista", "Oat Drink Barista"),
+        ("ben and jerrys", "Vanilla Ice Cream"),
+        ("milk 1 gallon", "Whole Milk 3.25%"),
+        ("1gal milk", "Whole Milk 3.25%"),
+    ],
+)
+def test_the_same_thing_is_found_by_other_words(query: str, name: str) -> None:
+    assert found(query) == name
+
+
+def test_two_words_written_as_one_are_taken_apart(make_product: MakeProduct) -> None:
+    for n in range(3):
+        make_product(f"Garlic bread {n}")
+    page = search("garlicbread")
+    assert page.total == 3
+    assert page.corrected_query == "garlic bread"
+
+
+def test_a_phrase_and_its_synonym_lie_side_by_side() -> None:
+    assert terms("jus d'orange") == [{"jus", "juic"}, {"orang"}]
+    assert terms("lait sans lactose") == [{"lait", "milk"}, {"san", "free"}, {"lactos"}]
+
+
+def test_a_synonym_that_no_product_has_is_left_out() -> None:
+    Synonym.objects.create(term="milk", replacements=["unobtainium drink"])
+    assert terms("milk") == [{"milk"}]
+
+
+def test_a_one_way_synonym_does_not_lead_back() -> None:
+    Synonym.objects.create(term="brunch fruit", replacements=["bananas"], is_one_way=True)
+    assert found("brunch fruit") == "Organic Bananas"
+    assert terms("bananas") == [{"banana"}]
+
+
+def test_a_two_way_synonym_leads_back() -> None:
+    Synonym.objects.create(term="berry", replacements=["bananas"], is_one_way=False)
+    Product.objects.create(sku="b", name="Goose berry")
+    assert terms("bananas") == [{"banana", "berri"}]
+
+
+def test_a_synonym_that_is_switched_off_finds_nothing() -> None:
+    Synonym.objects.filter(replacements__contains=["milk"]).update(is_active=False)
+    Synonym.objects.filter(term="milk").update(is_active=False)
+    assert terms("lait") == [{"lait"}]
+
+
+def test_quantities_weigh_little_and_the_head_is_the_thing() -> None:
+    groups = {group.label: group for group in plan.make("2% milk 1 gal for coffee").groups}
+    assert groups["milk"].weight == 1.0
+    assert {groups[word].weight for word in ("2pct", "1", "gal")} == {0.35}
+    assert [label for label, group in groups.items() if any(term.is_head for term in group.terms)] == ["milk"]
+
+
+def test_a_whole_brand_is_known_and_no_brand_inside_it() -> None:
+    Product.objects.create(sku="j", name="Jam", brand_id=None)
+    assert [term.term for term in plan.make("ben jerrys vanilla").brands] == ["@ben jerrys"]
+
+
+def test_a_long_text_of_unknown_words_is_cut() -> None:
+    planned = plan.make(" ".join(f"zq{n}xv" for n in range(60)))
+    assert len(planned.groups) <= plan.MOST_WORDS
