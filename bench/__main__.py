@@ -1,4 +1,4 @@
-"""`python -m bench capture|search|personalization`: measures, prints, and with `--write` puts tables into the docs."""
+"""`python -m bench [capture|search|personalization]`: measures, prints, and with `--write` puts them into the docs."""
 
 import argparse
 import sys
