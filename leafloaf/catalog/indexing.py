@@ -6,7 +6,8 @@ from django.db import connection, transaction
 
 BATCH = 5000
 STALE_TABLES = (
-    "catalog_posting, catalog_productsearch, catalog_document, catalog_word, catalog_term, catalog_product"
+    "catalog_posting, catalog_productsearch, catalog_document, catalog_word, catalog_term, catalog_completion, "
+    "catalog_product"
 )
 
 

@@ -23,6 +23,11 @@ INDEX = "catalog_productembedding_nearest"
 BYTES_A_PRODUCT = 1800  # while the index is built
 
 PREPARE = "SELECT catalog_prepare_embeddings()"
+WATCHED = """
+SELECT catalog_watch(made) FROM to_regclass('catalog_productembedding') AS made
+WHERE made IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_trigger WHERE tgrelid = made AND tgname = 'catalog_productembedding_changed_by_insert')
+"""
 HAS_TABLE = "SELECT to_regclass('catalog_embeddingdue') IS NOT NULL"
 WAITING = "SELECT count(*) FROM catalog_embeddingdue"
 LEASED = """
@@ -57,8 +62,13 @@ SELECT (SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass(%s:
 
 
 def prepare() -> str:
-    """Makes the tables where there are none; why that cannot be, as a sentence, or nothing."""
-    return str(statements.fetch(PREPARE)[0][0])
+    """Makes the tables where there are none; why that cannot be, as a sentence, or nothing.
+
+    From then on a vector that is new or gone is a new version of the catalogue.
+    """
+    reason = str(statements.fetch(PREPARE)[0][0])
+    statements.fetch(WATCHED)
+    return reason
 
 
 def waiting() -> int:

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from leafloaf.catalog import semantic, vectors
+from leafloaf.catalog import semantic, vectors, version
 from leafloaf.catalog.models import Brand, Product
 from leafloaf.lib import statements
 
@@ -167,6 +167,10 @@ def test_the_command_makes_what_is_missing_later(make_product: MakeProduct) -> N
     call_command("embed_catalogue", stdout=out, stderr=StringIO())
     assert out.getvalue() == "1 products embedded.\n"
     assert semantic.nearest("oat milk")
+    before = version.current()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM catalog_productembedding")
+    assert version.current() != before, "pages made with the vectors are stale"
 
 
 def test_the_command_says_how_to_install_the_model(settings: LazySettings) -> None:
