@@ -18,6 +18,7 @@ from capture.models import OutboxBatch, Sink
 from leafloaf.lib import statements
 
 BATCHES_AT_ONCE = 16
+"""So many share the cost of a transaction, which is still over in milliseconds."""
 CLOCK_MARGIN = timedelta(days=1)
 """How far `received_at` may run behind the order of transactions: web servers' clocks, and long transactions."""
 

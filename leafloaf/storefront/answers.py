@@ -1,7 +1,7 @@
 """A search answered: its page, kept or made anew, and its event in the log before anybody is told.
 
-A page is kept under everything it depends on, the catalogue's version among it, so what is kept is never stale: it is
-only never asked for again. What an order is about is never kept.
+A page is kept under everything it depends on: the catalogue's version, what was understood of the query, and the rest
+that was asked. So what is kept is never stale: it is only never asked for again. What an order is about is never kept.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import uuid6
+from django.conf import settings
 
 from capture import ingest
 from leafloaf.catalog import semantic, version
@@ -85,21 +86,22 @@ def page(request: Request, rendered: Rendered) -> tuple[Kept, Status]:
     if meant.name in intent.ON_ORDERS or request.explain or not cache.is_on():
         return decoder.decode(made()), Status.OFF
     seconds = USER_SECONDS if request.user_id else ANYBODY_SECONDS
-    answer, status = cache.remember(name_of(request), seconds, made)
+    answer, status = cache.remember(name_of(request, meant), seconds, made)
     return decoder.decode(answer), status
 
 
-def name_of(request: Request) -> str:
+def name_of(request: Request, meant: Intent) -> str:
     """The key of the page: a person's stands among their own keys, to be erased with them."""
     asked = [
         version.current(),
         semantic.is_available(),
+        meant,
         " ".join(request.query.split()),
         request.filters,
         request.sort,
         request.limit,
         request.offset,
-        request.alpha,
+        settings.SEARCH_ALPHA if request.alpha is None else request.alpha,
     ]
     digest = hashlib.blake2b(encoder.encode(asked), digest_size=16).hexdigest()
     if request.user_id is None:

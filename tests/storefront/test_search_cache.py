@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django_redis import get_redis_connection
@@ -12,7 +14,7 @@ from capture.models import Event
 from leafloaf.catalog.models import Offer, Product
 from leafloaf.lib import cache
 from leafloaf.stack.throwaway import ThrowawayStack
-from leafloaf.storefront import answers
+from leafloaf.storefront import answers, intent
 from privacy.models import Subject
 from tests.calls import Api
 
@@ -78,6 +80,17 @@ def test_another_question_is_another_page(publishable: Api, changed: dict[str, A
     ask(publishable, "milk")
     assert where(publishable, "milk", **changed) == "miss"
     assert where(publishable, "milk", **changed) == "hit"
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_is_understood_anew_is_another_page(publishable: Api, settings: Settings) -> None:
+    """Names of the catalogue are read again within a minute: a page made with older ones does not outlive them."""
+    assert [where(publishable, "oat barista") for _ in range(2)] == ["miss", "hit"]
+    understood = intent.of("oat barista")
+    with patch.object(intent, "of", lambda query: replace(understood, confidence=0.5)):
+        assert where(publishable, "oat barista") == "miss"
+    settings.SEARCH_ALPHA = 0.0
+    assert where(publishable, "oat barista") == "miss"
 
 
 @pytest.mark.usefixtures("shop")
