@@ -16,6 +16,7 @@ from capture.serializers import ReceiptSerializer
 from leafloaf.access.identity import speaks_for
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.parsers import RawJson
+from privacy import gpc
 
 
 class EventsView(APIView):
@@ -33,5 +34,5 @@ class EventsView(APIView):
         content: Any = request.data
         bodies = split(content or b"")
         authorize = cache(speaks_for(request))  # a batch mostly names one user
-        receipt = ingest.accept(bodies, authorize)
+        receipt = ingest.accept(bodies, authorize, is_profiled=not gpc.is_on(request))
         return HttpResponse(msgspec.json.encode(receipt), status=202, content_type="application/json")

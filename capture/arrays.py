@@ -15,7 +15,7 @@ from psycopg.adapt import Dumper
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 UUID_LENGTH = b"\0\0\0\x10"
-MOMENT_LENGTH = b"\0\0\0\x08"
+EIGHT_BYTES = b"\0\0\0\x08"
 NULL = b"\xff\xff\xff\xff"
 
 header = Struct("!iiIii").pack  # one dimension, may hold nulls, the type of the items, how many, from 1 on
@@ -51,6 +51,14 @@ class Documents(Array):
     oid, item_oid = 3807, 3802
 
 
+class Bigints(Array):
+    oid, item_oid = 1016, 20
+
+
+def bigints(values: Iterable[int | None]) -> Array:
+    return Bigints.of([NULL if value is None else EIGHT_BYTES + bigint(value) for value in values])
+
+
 def uuids(values: Iterable[bytes]) -> Array:
     return Uuids.of([UUID_LENGTH + value for value in values])
 
@@ -65,7 +73,7 @@ def text(value: str) -> bytes:
 
 
 def moments(values: Iterable[datetime]) -> Array:
-    return Moments.of([MOMENT_LENGTH + bigint((value - EPOCH) // MICROSECOND) for value in values])
+    return Moments.of([EIGHT_BYTES + bigint((value - EPOCH) // MICROSECOND) for value in values])
 
 
 def documents(values: Iterable[bytes]) -> Array:
@@ -73,7 +81,7 @@ def documents(values: Iterable[bytes]) -> Array:
     return Documents.of([length(len(value) + 1) + b"\x01" + value for value in values])
 
 
-OIDS: dict[type, int] = {kind: kind.oid for kind in (Uuids, Texts, Moments, Documents)}
+OIDS: dict[type, int] = {kind: kind.oid for kind in (Uuids, Texts, Moments, Documents, Bigints)}
 
 
 class ArrayDumper(Dumper):

@@ -9,16 +9,17 @@ Invariants:
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from django.db import transaction
 
-from capture import arrays, duplicates, events, rejections, wakeup
+from capture import arrays, duplicates, events, projections, rejections, wakeup
 from capture.validation import PAST, Checked, Fault, InvalidEvent, check, decode
 from leafloaf.lib import statements
 from leafloaf.lib.problems import Problem
-from privacy import subjects
+from privacy import consent, subjects
 
 
 class Identified(msgspec.Struct):
@@ -32,34 +33,53 @@ Authorize = Callable[[str | None], str | None]
 
 INSERT = """
     WITH given AS MATERIALIZED (
-        SELECT *, CASE WHEN user_id IS NOT NULL
-                       THEN ({pseudonym}) END AS subject_id
-        FROM unnest(
-            %(keys)s, %(digests)s, %(event_ids)s, %(event_types)s, %(user_ids)s, %(session_ids)s, %(occurred_at)s,
-            %(payloads)s
-        ) WITH ORDINALITY AS given (
-            key, digest, event_id, event_type, user_id, session_id, occurred_at, payload, place
-        )
+        SELECT named.*,
+               CASE event_type WHEN 'search' THEN NOT {keeps_searches} ELSE false END AS is_withheld,
+               CASE event_type WHEN 'order' THEN NOT {keeps_purchases} ELSE false END AS is_nobodys
+        FROM (
+            SELECT *, CASE WHEN user_id IS NOT NULL
+                           THEN ({pseudonym}) END AS subject_id
+            FROM unnest(
+                %(keys)s, %(digests)s, %(event_ids)s, %(event_types)s, %(user_ids)s, %(session_ids)s, %(occurred_at)s,
+                %(payloads)s
+            ) WITH ORDINALITY AS given (
+                key, digest, event_id, event_type, user_id, session_id, occurred_at, payload, place
+            )
+        ) AS named
+    ), known AS MATERIALIZED (
+        SELECT * FROM given
+        WHERE NOT EXISTS (SELECT FROM given WHERE user_id IS NOT NULL AND subject_id IS NULL)
     ), fresh AS (
         INSERT INTO capture_eventkey (key, digest, day)
-        SELECT key, digest, %(day)s::date FROM given
-        WHERE NOT EXISTS (SELECT FROM given WHERE user_id IS NOT NULL AND subject_id IS NULL)
+        SELECT key, digest, %(day)s::date FROM known WHERE NOT is_withheld
         ORDER BY key
         ON CONFLICT (key) DO NOTHING
         RETURNING key
-    )
-    INSERT INTO capture_event
-        (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload, schema_version)
-    SELECT event_id, event_type, subject_id, session_id, occurred_at, %(received_at)s::timestamptz, payload,
-           %(version)s::smallint
-    FROM given JOIN fresh USING (key)
-    ORDER BY place
-    RETURNING event_id
-""".format(pseudonym=subjects.PSEUDONYM.format(user_id="given.user_id"))  # noqa: S608 (SQL of our own)
+    ), logged AS (
+        INSERT INTO capture_event
+            (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload, schema_version)
+        SELECT event_id, event_type, CASE WHEN NOT is_nobodys THEN subject_id END,
+               CASE WHEN NOT is_nobodys THEN session_id END, occurred_at, %(received_at)s::timestamptz, payload,
+               %(version)s::smallint
+        FROM known JOIN fresh USING (key)
+        ORDER BY place
+        RETURNING event_id
+    )""".format(  # noqa: S608 (SQL of our own)
+    pseudonym=subjects.PSEUDONYM.format(user_id="given.user_id"),
+    keeps_searches=consent.KEEPS_SEARCHES.format(subject="named.subject_id"),
+    keeps_purchases=consent.KEEPS_PURCHASES.format(subject="named.subject_id"),
+)
 """Nothing is stored while a user is not known yet.
+
+A search of who does not want searches kept is withheld; an order of who does not want purchases kept is nobody's.
 
 Keys are taken in sorted order, so that two batches with the same ids wait for each other and do not dead-lock.
 """
+STORED = """, stored AS MATERIALIZED (
+        SELECT given.place, given.subject_id FROM given JOIN logged USING (event_id)
+    )"""
+NEW = """
+    SELECT event_id, false FROM logged UNION ALL SELECT event_id, true FROM known WHERE is_withheld"""
 
 
 class Rejection(msgspec.Struct, frozen=True, rename={"faults": "errors"}):
@@ -84,6 +104,7 @@ def accept(
     authorize: Authorize = lambda user_id: user_id,
     received_at: datetime | None = None,
     past: timedelta | None = PAST,
+    is_profiled: bool = True,
 ) -> Receipt:
     """Stores the valid ones among JSON events.
 
@@ -91,6 +112,7 @@ def accept(
         bodies: one JSON object each.
         received_at: the server's clock; an argument for history and tests.
         past: how long ago an event may have happened; None for any time.
+        is_profiled: whether `settings.PROJECTIONS` may learn from them.
     """
     received_at = received_at or datetime.now(UTC)
     receipt = Receipt()
@@ -102,7 +124,7 @@ def accept(
             checked[index] = check(event, received_at, past)
         except InvalidEvent as error:
             receipt.rejected.append(Rejection(index, said_event_id(body), error.faults))
-    store(checked, received_at, receipt)
+    store(checked, received_at, receipt, is_profiled)
     receipt.rejected.sort(key=lambda rejection: rejection.index)
     rejections.count(((bodies[refused.index], refused.faults) for refused in receipt.rejected), received_at)
     duplicates.count(receipt.duplicates, received_at)
@@ -117,7 +139,9 @@ def record(event: events.Event, received_at: datetime | None = None) -> Receipt:
     return receipt
 
 
-def store(checked: dict[int, Checked], received_at: datetime, receipt: Receipt) -> None:
+def store(
+    checked: dict[int, Checked], received_at: datetime, receipt: Receipt, is_profiled: bool = True
+) -> None:
     """Writes checked events, keyed by their place in the request, and adds what came of it to the receipt."""
     places: dict[str, int] = {}
     repeated = [
@@ -125,10 +149,12 @@ def store(checked: dict[int, Checked], received_at: datetime, receipt: Receipt) 
     ]
     if not places:
         return
-    stored = insert([checked[index] for index in places.values()], received_at)
+    stored, withheld = insert([checked[index] for index in places.values()], received_at, is_profiled)
     receipt.accepted += len(stored)
+    receipt.suppressed += sum(checked[index].event_id in withheld for index in checked)
     transaction.on_commit(lambda: wakeup.drain(len(stored)), robust=True)
     known = [index for event_id, index in places.items() if event_id not in stored] + repeated
+    known = [index for index in known if checked[index].event_id not in withheld]
     digests = digests_of({checked[index].key for index in known})
     for index in known:
         event = checked[index]
@@ -138,24 +164,38 @@ def store(checked: dict[int, Checked], received_at: datetime, receipt: Receipt) 
             receipt.rejected.append(Rejection(index, event.event_id, [CONFLICT]))
 
 
-def insert(batch: list[Checked], received_at: datetime) -> set[str]:
-    """Inserts events whose ids are distinct; returns the ids that were not there before.
+def insert(
+    batch: list[Checked], received_at: datetime, is_profiled: bool = True
+) -> tuple[set[str], set[str]]:
+    """Inserts events whose ids are distinct; returns the ids that were not there before, and those withheld.
 
     One statement, atomic by itself: unless the caller has a transaction open, none is begun. Only who meets a new
     user needs one, and a second try.
     """
-    parameters = columns(batch, received_at)
-    stored = inserted(parameters)
+    derived, their_own = projections.concerned(batch) if is_profiled else ((), {})
+    statement, parameters = statement_with(derived), columns(batch, received_at) | their_own
+    stored, withheld = inserted(statement, parameters)
     users = {event.user_id for event in batch if event.user_id}
-    while users and not stored and len(digests_of({event.key for event in batch})) < len(batch):
+    while (
+        users and not stored and not withheld and len(digests_of({event.key for event in batch})) < len(batch)
+    ):
         with transaction.atomic():
             subjects.resolve(users)
-            stored = inserted(parameters)
-    return stored
+            stored, withheld = inserted(statement, parameters)
+    return stored, withheld
 
 
-def inserted(parameters: dict[str, Any]) -> set[str]:
-    return {event_id for (event_id,) in statements.fetch(INSERT, parameters)}
+@lru_cache
+def statement_with(derived: tuple[projections.Projection, ...]) -> str:
+    """The statement that stores events, and what these projections derive from them."""
+    if not derived:
+        return INSERT + NEW
+    return ", ".join([INSERT + STORED, *(projection.sql for projection in derived)]) + NEW
+
+
+def inserted(statement: str, parameters: dict[str, Any]) -> tuple[set[str], set[str]]:
+    rows = statements.fetch(statement, parameters)
+    return {name for name, is_withheld in rows if not is_withheld}, {name for name, held in rows if held}
 
 
 def columns(batch: list[Checked], received_at: datetime) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
     occurred_at: datetime
     payload: bytes
     digest: bytes
+    event: events.Event
 
 
 def decode(body: bytes) -> events.Event:
@@ -139,6 +140,7 @@ def check(event: events.Event, received_at: datetime, past: timedelta | None = P
         occurred_at=occurred_at,
         payload=payload,
         digest=digest(event, payload),
+        event=event,
     )
 
 

@@ -1,6 +1,7 @@
 """One search: what was understood of the query, the page the catalogue has for it, and what the log keeps of both."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +11,13 @@ from capture import events
 from leafloaf.catalog import faceting
 from leafloaf.catalog import search as catalogue
 from leafloaf.storefront import intent
+from personalization import personal_order
+from personalization.memory import Memory
 
 ABOUT_PRODUCTS = intent.SEARCHES | intent.TO_THE_ORDER | {"recipe"}
 """Who asks for anything else ("where is my order") is shown products only if they have all the words."""
+CANDIDATES = 60
+"""How many of the best results are put in order for a person: three pages of the usual length."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Request:
     offset: int
     alpha: float | None
     explain: bool
+    is_personal: bool = True
+    """Whether what is known of the user may be used for this answer."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,15 @@ class Relaxed:
 
 @dataclass(frozen=True)
 class Found:
-    """A page, the filters understood in the query that it keeps, and those it could not."""
+    """A page, the filters understood in the query that it keeps, and those it could not.
+
+    `reasons` are those of the person that it was put in order for, by SKU; None when it was for anybody.
+    """
 
     page: catalogue.Page
     applied: dict[str, Any]
     given_up: tuple[str, ...] = ()
+    reasons: dict[str, list[str]] | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -81,6 +92,27 @@ def find(request: Request, meant: intent.Intent) -> Found:
             found, page=replace(found.page, results=[], total=0, facets=faceting.none(), relaxed=None)
         )
     return found
+
+
+def find_for(request: Request, meant: intent.Intent, memory: Memory, now: datetime) -> Found:
+    """The same results in the order for one person, when it is theirs to choose: the best `CANDIDATES` by relevance.
+
+    Whoever asks for an order of their own, or for a page further down, is given it as anybody is.
+    """
+    if request.sort != catalogue.Sort.RELEVANCE or request.offset + request.limit > CANDIDATES:
+        return find(request, meant)
+    found = find(replace(request, limit=CANDIDATES, offset=0), meant)
+    hits = found.page.results
+    order = personal_order.ordered(hits, memory, now, request.limit)
+    places = order.places if order else range(len(hits))
+    shown = [
+        replace(hits[place], position=position)
+        for position, place in enumerate(places, 1)
+        if request.offset < position <= request.offset + request.limit
+    ]
+    return replace(
+        found, page=replace(found.page, results=shown), reasons=order.reasons if order else None
+    )
 
 
 def fewer(understood: dict[str, Any]) -> list[dict[str, Any]]:

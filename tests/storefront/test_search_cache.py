@@ -16,7 +16,7 @@ from leafloaf.lib import cache
 from leafloaf.stack.throwaway import ThrowawayStack
 from leafloaf.storefront import answers, intent
 from privacy.models import Subject
-from tests.calls import Api
+from tests.calls import Api, cart
 
 URL = "/api/v1/search"
 
@@ -107,16 +107,25 @@ def test_a_change_of_the_catalogue_is_seen_by_the_next_who_asks(publishable: Api
 
 @pytest.mark.usefixtures("shop")
 def test_a_persons_pages_stand_among_their_own_keys_for_an_hour(secret: Api, settings: Settings) -> None:
+    secret.send(*(cart(user_id=user_id) for user_id in ("u-1", "u-2")))
     assert [where(secret, "milk", user_id="u-1") for _ in range(2)] == ["miss", "hit"]
     assert where(secret, "milk", user_id="u-2") == "miss"
     assert where(secret, "milk") == "miss"
     redis = get_redis_connection("default")
     for user_id in ("u-1", "u-2"):
-        [key] = redis.keys(f"{settings.REDIS_PREFIX}user:{Subject.objects.get(user_id=user_id).id}:cache:*")
-        assert answers.ANYBODY_SECONDS < redis.ttl(key) <= answers.USER_SECONDS
-        assert user_id.encode() not in key
+        keys = redis.keys(f"{settings.REDIS_PREFIX}user:{Subject.objects.get(user_id=user_id).id}:cache:*")
+        assert len(keys) == 2  # the page, and what is remembered of the person
+        for key in keys:
+            assert answers.ANYBODY_SECONDS < redis.ttl(key) <= answers.USER_SECONDS
+            assert user_id.encode() not in key
     [key] = redis.keys(f"{settings.REDIS_PREFIX}cache:*")
     assert 0 < redis.ttl(key) <= answers.ANYBODY_SECONDS
+
+
+@pytest.mark.usefixtures("shop")
+def test_who_is_not_known_yet_shares_anybodys_page(secret: Api) -> None:
+    assert where(secret, "milk") == "miss"
+    assert [where(secret, "milk", user_id=user_id) for user_id in ("u-1", "u-2")] == ["hit", "hit"]
 
 
 @pytest.mark.usefixtures("shop")
