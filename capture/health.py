@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Sum
 
-from capture import horizon, notices, partitions, rebase, sinks
+from capture import horizon, notices, partitions, rebase, sinks, waiting_room
 from capture.models import DeadLetter, OutboxBatch, Reading, SchemaDrift, Sink
 
 LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
@@ -39,6 +39,7 @@ def take_readings(now: datetime | None = None) -> list[Reading]:
     Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
     notices.replace(partitions.KIND, partitions.warnings())
     notices.replace(horizon.KIND, horizon.read(now))
+    notices.replace(waiting_room.KIND, waiting_room.warnings())
     rebase.watch()
     return readings
 

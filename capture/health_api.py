@@ -7,8 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from capture import health
+from capture import health, waiting_room
 from capture.serializers import HealthSerializer, ProbeSerializer
+from leafloaf.lib import database
 from leafloaf.lib.problems import CONTENT_TYPE, DATABASE_RETRY_SECONDS, body
 
 RETRY = {"Retry-After": str(DATABASE_RETRY_SECONDS)}
@@ -23,9 +24,15 @@ class HealthView(APIView):
     @extend_schema(responses=HealthSerializer)
     def get(self, request: Request) -> Response:
         try:
+            database.refuse_if_away()
             return Response(health.summary())
         except (OperationalError, InterfaceError):
-            away = {"status": "unhealthy", "database": "unhealthy"}
+            database.suspect()
+            away = {
+                "status": "unhealthy",
+                "database": "unhealthy",
+                "searches_waiting": waiting_room.count(),
+            }
             return Response(away, status=503, headers=RETRY)
 
 
@@ -49,9 +56,11 @@ class ReadyView(APIView):
     @extend_schema(responses=ProbeSerializer)
     def get(self, request: Request) -> Response:
         try:
+            database.refuse_if_away()
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
         except (OperationalError, InterfaceError):
+            database.suspect()
             away = body(503, "database_away", "The database does not answer.")
             return Response(away, status=503, headers=RETRY, content_type=CONTENT_TYPE)
         return Response({"status": "ready"})

@@ -52,6 +52,11 @@ class HealthSerializer(serializers.Serializer[Any]):
     )
     log = LogSerializer(required=False)
     database = serializers.CharField()
+    searches_waiting = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="While the database is away: searches answered from kept pages that wait for the log.",
+    )
     worker = serializers.CharField(
         required=False, help_text="stale when no reading was taken for two minutes"
     )

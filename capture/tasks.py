@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from celery import shared_task
 
-from capture import deliver, health, ledger, partitions, reconcile, retention, schema_check, volumes
+from capture import admit, deliver, health, ledger, partitions, reconcile, retention, schema_check, volumes
 
 logger = logging.getLogger(__name__)
 _draining: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -21,6 +21,11 @@ def drain(sink: str) -> int:
         return deliver.drain(sink)
     finally:
         _draining[sink].release()
+
+
+@shared_task(soft_time_limit=120)
+def admit_waiting() -> None:
+    admit.when_back()
 
 
 @shared_task

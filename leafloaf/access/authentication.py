@@ -7,15 +7,22 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from leafloaf.access import keys
+from leafloaf.lib import database
 
 HINT = "Send a key as `Authorization: Bearer pk_…` or `sk_…`."
 PUBLISHABLE = "pk_"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Sets `request.auth` to the `keys.Caller`; `request.user` stays empty, for keys are no people."""
+    """Sets `request.auth` to the `keys.Caller`; `request.user` stays empty, for keys are no people.
+
+    While the database is known to be away, only a view that says `does_without_database` is asked at all.
+    """
 
     def authenticate(self, request: Request) -> tuple[None, keys.Caller] | None:
+        view = (request.parser_context or {}).get("view")
+        if not getattr(view, "does_without_database", False):
+            database.refuse_if_away()
         header = str(request.headers.get("Authorization", "")) or from_address(request)
         if not header:
             return None

@@ -1,7 +1,8 @@
 """API keys: made once, stored as a hash, found by how they start.
 
 A key is 32 random bytes, so one SHA-256 is enough: there is no dictionary to slow down (as GitHub and Stripe
-store theirs). A found key is remembered in the process for `CACHE_SECONDS`, the longest a revoked one still works.
+store theirs). A found key is remembered in the process for `CACHE_SECONDS`, the longest a revoked one still works;
+while the database is away, and nobody can revoke one, for `AWAY_SECONDS`.
 """
 
 import hashlib
@@ -12,14 +13,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from leafloaf.access.models import ApiClient
+from leafloaf.lib import database
 
 PREFIXES = {ApiClient.Kind.PUBLISHABLE: "pk_", ApiClient.Kind.SECRET: "sk_"}
 DEMO_KEYS = {ApiClient.Kind.PUBLISHABLE: "pk_demo_leafloaf", ApiClient.Kind.SECRET: "sk_demo_leafloaf"}
 LOOKUP_LENGTH = 11
 ANY_ORIGIN = "*"
 CACHE_SECONDS = 5.0
+AWAY_SECONDS = 10 * 60.0
 
 SCOPES = {
     "search": "Search, suggest and read products",
@@ -90,7 +94,12 @@ def create(
 
 
 def find(key: str) -> Caller | None:
-    """The caller a key belongs to; none when it is unknown, revoked, or a demo key outside DEBUG."""
+    """The caller a key belongs to; none when it is unknown, revoked, or a demo key outside DEBUG.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away, and this process has not found the key for so long
+            that it does not know.
+    """
     if key in DEMO_KEYS.values() and not settings.DEBUG:
         return None
     if not (key.isascii() and key.isprintable()):  # no key is, and Postgres has no text with a NUL
@@ -100,7 +109,14 @@ def find(key: str) -> Caller | None:
     known = _remembered.get(fingerprint)
     if known and now - known[0] < CACHE_SECONDS:
         return known[1]
-    caller = _read(key)
+    try:
+        database.refuse_if_away()
+        caller = _read(key)
+    except (OperationalError, InterfaceError) as error:
+        if known and now - known[0] < AWAY_SECONDS and database.is_gone(error):
+            database.suspect()
+            return known[1]
+        raise
     _remembered.pop(fingerprint, None)
     if caller:
         # Unknown keys are never remembered: a flood of guesses must not grow this dictionary.

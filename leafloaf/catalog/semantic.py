@@ -60,6 +60,12 @@ def is_available() -> bool:
     return not why_absent()
 
 
+def was_available() -> bool:
+    """Whether it was when somebody last asked, without asking anybody."""
+    until, sentence = _answer
+    return until > 0 and not sentence
+
+
 def why_absent() -> str:
     """Why there is no semantic search, as a sentence; empty when there is. Remembered for a few seconds."""
     global _answer

@@ -11,10 +11,20 @@ VERSION = """
 """
 
 
+_seen: str | None = None
+
+
 def current() -> str:
     """Another text after each committed change of a product, offer, name, synonym or placement, and of a rule's time.
 
     Read it before the page is made: then a change in between makes the page a newer one's, never an older one's. A
     table of another module joins by `SELECT catalog_watch('its_table')` in its migration.
     """
-    return str(statements.fetch(VERSION)[0][0])
+    global _seen
+    _seen = version = str(statements.fetch(VERSION)[0][0])
+    return version
+
+
+def last_seen() -> str | None:
+    """The version this process has seen last, without asking anybody; None when it has seen none."""
+    return _seen

@@ -15,6 +15,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from leafloaf.lib import database
+
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
@@ -82,7 +84,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, OperationalError | InterfaceError):
-        logger.error("The database did not answer: %s", type(error.__cause__ or error).__name__)
+        if not isinstance(error, database.Away):
+            logger.error("The database did not answer: %s", type(error.__cause__ or error).__name__)
+        if database.is_gone(error):
+            database.suspect()
         status, document = 503, body(503, "database_away", "The database does not answer; try again shortly.")
         headers["Retry-After"] = str(DATABASE_RETRY_SECONDS)
     elif isinstance(error, exceptions.ValidationError):

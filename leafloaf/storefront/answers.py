@@ -2,25 +2,35 @@
 
 A page is kept under everything it depends on: the catalogue's version, what was understood of the query, and the rest
 that was asked. So what is kept is never stale: it is only never asked for again. What an order is about is never kept.
+
+While the database is away, what anybody asks is answered from the pages of the catalogue that this process saw last,
+and says that it may be stale; the event waits in Redis for the log (`capture.waiting_room`).
 """
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 import uuid6
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
-from capture import ingest
+from capture import events, ingest, waiting_room
 from leafloaf.catalog import semantic, version
-from leafloaf.lib import cache
+from leafloaf.lib import cache, database
 from leafloaf.lib.cache import Status
-from leafloaf.storefront import intent, search
-from leafloaf.storefront.intent import Intent
+from leafloaf.storefront import beside, intent, search
+from leafloaf.storefront.intent import Intent, known
+from leafloaf.storefront.recommendations_api import item_shown
 from leafloaf.storefront.search import Facts, Request
-from privacy import subjects
+from personalization import people
+from personalization.people import Person
+
+logger = logging.getLogger(__name__)
 
 USER_SECONDS = 60 * 60
 ANYBODY_SECONDS = 10 * 60
@@ -37,8 +47,8 @@ class Kept(msgspec.Struct):
     facts: Facts
 
 
-class Execution(msgspec.Struct):
-    """Where the time went, in milliseconds; `alpha` is the one in effect."""
+class Execution(msgspec.Struct, omit_defaults=True):
+    """Where the time went, in milliseconds; `alpha` is the one in effect. Only what may be stale says so."""
 
     total_time_ms: float
     search_ms: float
@@ -48,6 +58,22 @@ class Execution(msgspec.Struct):
     cache: Status
     alpha: float
     semantic: str
+    stale: bool = False
+
+
+class Catalogue(NamedTuple):
+    """What a page depends on beside the question."""
+
+    version: str
+    is_semantic: bool
+
+
+class Moment(NamedTuple):
+    """When a search came in, by two clocks, and what it is called."""
+
+    started: float
+    received_at: datetime
+    search_id: str
 
 
 encoder = msgspec.json.Encoder(decimal_format="string")
@@ -59,42 +85,116 @@ def run(request: Request, rendered: Rendered) -> bytes:
 
     Raises:
         SearchTimeout: it took longer than a search may.
+        OperationalError, InterfaceError: the database is away, and nothing is kept that could be answered instead.
     """
-    started, received_at = time.perf_counter(), datetime.now(UTC)
-    search_id = str(uuid6.uuid7())
-    kept, status = page(request, rendered)
-    found_in = milliseconds(started)
-    ingest.record(search.event_of(request, search_id, kept.facts, found_in), received_at)
-    total = milliseconds(started)
+    moment = Moment(time.perf_counter(), datetime.now(UTC), str(uuid6.uuid7()))
+    try:
+        database.refuse_if_away()
+        person = people.known(request.user_id)
+        theirs = person if is_personal(request, person) else None
+        kept, status, ordered_in = page(request, rendered, theirs)
+        return told(request, moment, kept, status, ingest.record, person, ordered_in)
+    except (OperationalError, InterfaceError) as error:
+        if not database.is_gone(error) or (kept_page := still_kept(request)) is None:
+            raise
+        database.suspect()
+        try:
+            # Under the same id: that the log did not answer does not say that it has not got the event.
+            return told(request, moment, kept_page, Status.HIT, waiting_room.put, is_stale=True)
+        except waiting_room.Full as full:
+            logger.warning("A search cannot wait for the log: %s.", full)
+            raise error from full
+
+
+def told(
+    request: Request,
+    moment: Moment,
+    kept: Kept,
+    status: Status,
+    record: Callable[[events.Event, datetime], object],
+    person: Person | None = None,
+    ordered_in: float = 0.0,
+    is_stale: bool = False,
+) -> bytes:
+    """The answer, when its event is recorded."""
+    facts, found_in = kept.facts, milliseconds(moment.started)
+    shown = beside.found(request, person, facts.result_skus, moment.received_at)
+    recommended_in = milliseconds(moment.started)
+    record(search.event_of(request, moment.search_id, facts, recommended_in), moment.received_at)
+    beside.log(shown, person, moment.search_id, moment.received_at)
+    total = milliseconds(moment.started)
     execution = Execution(
-        total, found_in, 0.0, 0.0, round(total - found_in, 1), status, kept.facts.alpha, kept.facts.semantic
+        total_time_ms=total,
+        search_ms=round(found_in - ordered_in, 1),
+        personalization_ms=ordered_in,
+        recommendations_ms=round(recommended_in - found_in, 1),
+        capture_ms=round(total - recommended_in, 1),
+        cache=status,
+        alpha=facts.alpha,
+        semantic=facts.semantic,
+        stale=is_stale,
     )
-    head = encoder.encode({"search_id": search_id, "query": request.query})
-    tail = encoder.encode({"execution": execution})
+    recommendations, recommendations_status = shown
+    head = encoder.encode({"search_id": moment.search_id, "query": request.query})
+    tail = encoder.encode(
+        {
+            "recommendations": [item_shown(item) for item in recommendations.items]
+            if recommendations
+            else [],
+            "recommendations_status": recommendations_status,
+            "execution": execution,
+        }
+    )
     return b",".join((head[:-1], bytes(kept.page)[1:-1], tail[1:]))
 
 
-def page(request: Request, rendered: Rendered) -> tuple[Kept, Status]:
-    """The page that was kept for the same question, or a new one."""
-    meant = intent.of(request.query)
+def page(request: Request, rendered: Rendered, person: Person | None) -> tuple[Kept, Status, float]:
+    """The page that was kept for the same question, or a new one; in this person's order, if there is one.
+
+    The last is how long the person's order took, in milliseconds.
+    """
+    meant, took = intent.of(request.query), 0.0
 
     def made() -> bytes:
-        found = search.find(request, meant)
+        nonlocal took
+        found = search.find_for(request, meant, person) if person else search.find(request, meant)
+        took = found.personalization_ms
         facts = search.facts_of(found, meant)
         return encoder.encode(Kept(msgspec.Raw(encoder.encode(rendered(found, meant))), facts))
 
-    if meant.name in intent.ON_ORDERS or request.explain or not cache.is_on():
-        return decoder.decode(made()), Status.OFF
-    seconds = USER_SECONDS if request.user_id else ANYBODY_SECONDS
-    answer, status = cache.remember(name_of(request, meant), seconds, made)
-    return decoder.decode(answer), status
+    if not may_be_kept(request, meant) or not cache.is_on():
+        return decoder.decode(made()), Status.OFF, took
+    seconds = USER_SECONDS if person else ANYBODY_SECONDS
+    catalogue = Catalogue(version.current(), semantic.is_available())
+    answer, status = cache.remember(name_of(request, meant, catalogue, person), seconds, made)
+    return decoder.decode(answer), status, took
 
 
-def name_of(request: Request, meant: Intent) -> str:
+def may_be_kept(request: Request, meant: Intent) -> bool:
+    return meant.name not in intent.ON_ORDERS and not request.explain
+
+
+def still_kept(request: Request) -> Kept | None:
+    """The page of an anonymous search by what this process knew last, without asking the database."""
+    seen, names = version.last_seen(), known.held()
+    if request.user_id is not None or seen is None or names is None:
+        return None
+    meant = intent.of(request.query, names)
+    if not may_be_kept(request, meant):
+        return None
+    found = cache.kept(name_of(request, meant, Catalogue(seen, semantic.was_available()), None))
+    return decoder.decode(found) if found else None
+
+
+def is_personal(request: Request, person: Person | None) -> bool:
+    """Whether the page is made for this person; it is the same for anybody of whom nothing may be, or is, known."""
+    return bool(request.is_personal and person and person.is_personalized and person.version)
+
+
+def name_of(request: Request, meant: Intent, catalogue: Catalogue, person: Person | None) -> str:
     """The key of the page: a person's stands among their own keys, to be erased with them."""
     asked = [
-        version.current(),
-        semantic.is_available(),
+        *catalogue,
         meant,
         " ".join(request.query.split()),
         request.filters,
@@ -102,11 +202,10 @@ def name_of(request: Request, meant: Intent) -> str:
         request.limit,
         request.offset,
         settings.SEARCH_ALPHA if request.alpha is None else request.alpha,
+        person and person.version,
     ]
     digest = hashlib.blake2b(encoder.encode(asked), digest_size=16).hexdigest()
-    if request.user_id is None:
-        return f"cache:{digest}"
-    return f"user:{subjects.resolve([request.user_id])[request.user_id]}:cache:{digest}"
+    return f"user:{person.subject_id}:cache:{digest}" if person else f"cache:{digest}"
 
 
 def milliseconds(since: float) -> float:

@@ -15,13 +15,14 @@ from leafloaf.catalog import products
 from leafloaf.catalog.search import Filters, SearchTimeout, Sort
 from leafloaf.lib.problems import Problem
 from leafloaf.storefront import answers, search
+from leafloaf.storefront.answer_serializers import SearchAnswerSerializer
 from leafloaf.storefront.intent import Intent
 from leafloaf.storefront.serializers import (
     PageSerializer,
     ProductSerializer,
-    SearchAnswerSerializer,
     SearchRequestSerializer,
 )
+from privacy import gpc
 
 
 class SearchTimedOut(Problem):
@@ -37,14 +38,24 @@ def as_given(body: Any) -> dict[str, Any]:
 
 def as_page(found: search.Found, meant: Intent) -> dict[str, object]:
     shown = {"page": found.page, "relaxed": search.relaxed(found), "applied": found.applied, "intent": meant}
-    return dict(PageSerializer(shown).data)
+    page = dict(PageSerializer(shown).data)
+    if found.reasons is not None:
+        page["personalization"] = {"applied": True}
+        for result in page["results"]:
+            result["reasons"] = found.reasons.get(result["sku"], [])
+    return page
 
 
 class SearchView(APIView):
-    """Products for a query, best first."""
+    """Products for a query, best first.
+
+    While the database is away, an anonymous search that was asked in the last minutes is answered from the page kept
+    then, with `execution.stale`; any other with 503.
+    """
 
     permission_classes = (HasScope,)
     required_scope = "search"
+    does_without_database = True
 
     @extend_schema(request=SearchRequestSerializer, responses=SearchAnswerSerializer)
     def post(self, request: Request) -> HttpResponse:
@@ -62,6 +73,8 @@ class SearchView(APIView):
             offset=given["offset"],
             alpha=given.get("alpha"),
             explain=given["explain"],
+            recommendations=given["recommendations"],
+            is_personal=not gpc.is_on(request),
         )
         try:
             answer = answers.run(wanted, as_page)

@@ -173,7 +173,8 @@ class PersonalizationSerializer(serializers.Serializer[Any]):
 class ExecutionSerializer(serializers.Serializer[Any]):
     """Where the time went, in milliseconds; `alpha` is the one in effect.
 
-    `semantic` is `used`, `off` when the query needed none, or `absent` when this shop has no vectors.
+    `semantic` is `used`, `off` when the query needed none, or `absent` when this shop has no vectors. `stale` is there,
+    and true, only while the database is away: the page was kept within the last ten minutes.
     """
 
     total_time_ms = serializers.FloatField()
@@ -184,6 +185,7 @@ class ExecutionSerializer(serializers.Serializer[Any]):
     cache = serializers.ChoiceField(["hit", "miss", "off"])
     alpha = serializers.FloatField()
     semantic = serializers.ChoiceField(["used", "off", "absent"])
+    stale = serializers.BooleanField(required=False)
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -197,14 +199,6 @@ class PageSerializer(serializers.Serializer[Any]):
     applied_filters = AppliedFiltersSerializer(source="applied")
     conversation = ConversationSerializer(source="intent")
     personalization = PersonalizationSerializer(default={"applied": False})
-    recommendations = serializers.ListField(default=list)
-    recommendations_status = serializers.CharField(default="off")
-
-
-class SearchAnswerSerializer(PageSerializer):
-    search_id = serializers.CharField()
-    query = serializers.CharField()
-    execution = ExecutionSerializer()
 
 
 class ProductSerializer(SearchResultSerializer):

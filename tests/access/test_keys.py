@@ -1,7 +1,7 @@
 """API keys: made once, kept as a hash, found by how they start."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
+from leafloaf.lib import database
 from tests.calls import Api
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +165,26 @@ def test_the_command_refuses_a_taken_name_and_an_unknown_scope() -> None:
     with pytest.raises(CommandError, match="unknown scopes: all"):
         made("Other", "secret", "--scopes", "all")
     assert ApiClient.objects.count() == 1
+
+
+@pytest.fixture
+def away() -> Iterator[None]:
+    """The database is known to be away."""
+    database._watch.is_away = True
+    yield
+    database._watch.is_away = False
+
+
+def test_while_the_database_is_away_a_key_that_was_found_works_for_minutes(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    key, other = keys.create("Back end", SECRET), keys.create("Front end", PUBLISHABLE)
+    found = keys.find(key)
+    monkeypatch.setattr(keys, "CACHE_SECONDS", 0.0)
+    request.getfixturevalue("away")
+    assert keys.find(key) == found
+    with pytest.raises(database.Away):
+        keys.find(other)
+    monkeypatch.setattr(keys, "AWAY_SECONDS", 0.0)
+    with pytest.raises(database.Away):
+        keys.find(key)

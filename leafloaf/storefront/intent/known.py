@@ -107,6 +107,11 @@ def current() -> Known:
     return held[2]
 
 
+def held() -> Known | None:
+    """What this process knew last, without asking anybody; None when it never asked."""
+    return _held[2] if _held else None
+
+
 def forget() -> None:
     """The next query reads the names anew."""
     global _held
