@@ -1,0 +1,105 @@
+"""Objects of Cloud Storage that are not batches: written from a file, and replaced by it when it says something else.
+
+A write names the generation that was seen (Cloud Storage documentation, "Request preconditions"), so that of two
+writers at once the second learns of the first.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import requests
+from google.api_core import exceptions
+from google.auth import exceptions as auth_exceptions
+from google.cloud import storage
+
+from capture.sinks.base import TIMEOUT_SECONDS, Unavailable
+from capture.sinks.cloud_storage import CONTENT_TYPE, CloudStorageSink, classified
+
+OPTIONS: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": None}
+CHUNK = 8 << 20
+"""Bytes in memory at once; left alone, the client takes 100 MiB."""
+ERRORS = (exceptions.GoogleAPICallError, requests.RequestException, auth_exceptions.GoogleAuthError)
+
+
+def held(sink: CloudStorageSink, prefix: str, since: str = "") -> dict[str, storage.Blob]:
+    """The objects under a prefix by name, from the name `since` on.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    try:
+        found = sink.client.list_blobs(sink.bucket_name, prefix=prefix, start_offset=since or None, **OPTIONS)
+        return {blob.name: blob for blob in found}
+    except ERRORS as error:
+        raise classified(error) from error
+
+
+def put(
+    sink: CloudStorageSink,
+    name: str,
+    file: Path,
+    found: storage.Blob | None,
+    metadata: dict[str, str] | None = None,
+) -> bool:
+    """Makes the object what the file says, unless it says so already; returns whether it was written.
+
+    Args:
+        found: the object as it was seen; None when there was none.
+
+    Raises:
+        Unavailable: also when the object is not what was seen, and not what the file says.
+        Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    if found and (found.crc32c, found.metadata or {}) == (crc32c(file), metadata or {}):
+        return False
+    blob = sink.bucket.blob(name, chunk_size=CHUNK)
+    blob.metadata = metadata
+    generation = found.generation if found else 0
+    try:
+        blob.upload_from_filename(
+            str(file),
+            content_type=CONTENT_TYPE,
+            if_generation_match=generation,
+            checksum="crc32c",
+            **OPTIONS,
+        )
+    except exceptions.PreconditionFailed as error:
+        if _is(sink, name, crc32c(file)):
+            return False
+        raise Unavailable(f"{name} was changed by somebody else at the same time") from error
+    except ERRORS as error:
+        raise classified(error) from error
+    return True
+
+
+def remove(found: storage.Blob) -> None:
+    """Deletes the object in the generation seen; one that is gone already is no error.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    try:
+        found.delete(if_generation_match=found.generation, **OPTIONS)
+    except exceptions.NotFound:
+        return
+    except ERRORS as error:
+        raise classified(error) from error
+
+
+def crc32c(file: Path) -> str:
+    """The checksum as Cloud Storage writes it: big-endian, base64."""
+    checksum = google_crc32c.Checksum()
+    with file.open("rb") as opened:
+        while piece := opened.read(CHUNK):
+            checksum.update(piece)
+    return base64.b64encode(checksum.digest()).decode()
+
+
+def _is(sink: CloudStorageSink, name: str, checksum: str) -> bool:
+    try:
+        blob = sink.bucket.get_blob(name, **OPTIONS)
+    except ERRORS as error:
+        raise classified(error) from error
+    return blob is not None and blob.crc32c == checksum
