@@ -1,4 +1,4 @@
-"""SINKS checks itself."""
+"""SINKS and PROJECTIONS check themselves."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -11,6 +11,7 @@ from capture.sinks.base import BaseSink
 
 KEYS = {"BACKEND", "ENABLED", "BATCH_SIZE", "MAX_AGE_SECONDS", "OPTIONS"}
 HINT = "See capture/sinks/base.py and the SINKS of leafloaf/settings.py."
+PROJECTION_HINT = "See capture/projections.py."
 
 
 @checks.register
@@ -31,6 +32,27 @@ def sinks_are_sinks(**_: Any) -> list[checks.CheckMessage]:
         for name, configured in settings.SINKS.items()
         if configured.get("ENABLED") and (complaint := _no_sink(str(configured.get("BACKEND"))))
     ]
+
+
+@checks.register
+def projections_are_projections(**_: Any) -> list[checks.CheckMessage]:
+    """Every path leads to an object that says what it derives, and asks for what."""
+    return [
+        checks.Error(f"PROJECTIONS: {path!r} {complaint}.", hint=PROJECTION_HINT, id="capture.E003")
+        for path in settings.PROJECTIONS
+        if (complaint := _no_projection(path))
+    ]
+
+
+def _no_projection(path: str) -> str | None:
+    try:
+        projection = import_string(path)
+    except ImportError as error:
+        return f"cannot be imported: {error}"
+    is_one = isinstance(getattr(projection, "sql", None), str) and callable(
+        getattr(projection, "parameters", None)
+    )
+    return None if is_one else "is no projection"
 
 
 def _incomplete(configured: dict[str, Any]) -> str | None:

@@ -1,18 +1,19 @@
 """One search: what was understood of the query, the page the catalogue has for it, and what the log keeps of both."""
 
+import time
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from django.utils import timezone
 
 from capture import events
 from leafloaf.catalog import faceting
 from leafloaf.catalog import search as catalogue
 from leafloaf.storefront import intent
-from personalization import personal_order
-from personalization.memory import Memory
+from personalization import memory, personal_order
+from personalization.people import Person
 
 ABOUT_PRODUCTS = intent.SEARCHES | intent.TO_THE_ORDER | {"recipe"}
 """Who asks for anything else ("where is my order") is shown products only if they have all the words."""
@@ -34,6 +35,7 @@ class Request:
     offset: int
     alpha: float | None
     explain: bool
+    recommendations: bool = True
     is_personal: bool = True
     """Whether what is known of the user may be used for this answer."""
 
@@ -58,6 +60,7 @@ class Found:
     applied: dict[str, Any]
     given_up: tuple[str, ...] = ()
     reasons: dict[str, list[str]] | None = None
+    personalization_ms: float = 0.0
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -94,7 +97,7 @@ def find(request: Request, meant: intent.Intent) -> Found:
     return found
 
 
-def find_for(request: Request, meant: intent.Intent, memory: Memory, now: datetime) -> Found:
+def find_for(request: Request, meant: intent.Intent, person: Person) -> Found:
     """The same results in the order for one person, when it is theirs to choose: the best `CANDIDATES` by relevance.
 
     Whoever asks for an order of their own, or for a page further down, is given it as anybody is.
@@ -102,8 +105,8 @@ def find_for(request: Request, meant: intent.Intent, memory: Memory, now: dateti
     if request.sort != catalogue.Sort.RELEVANCE or request.offset + request.limit > CANDIDATES:
         return find(request, meant)
     found = find(replace(request, limit=CANDIDATES, offset=0), meant)
-    hits = found.page.results
-    order = personal_order.ordered(hits, memory, now, request.limit)
+    started, hits = time.perf_counter(), found.page.results
+    order = personal_order.ordered(hits, memory.read(person), timezone.localtime(), request.limit)
     places = order.places if order else range(len(hits))
     shown = [
         replace(hits[place], position=position)
@@ -111,7 +114,10 @@ def find_for(request: Request, meant: intent.Intent, memory: Memory, now: dateti
         if request.offset < position <= request.offset + request.limit
     ]
     return replace(
-        found, page=replace(found.page, results=shown), reasons=order.reasons if order else None
+        found,
+        page=replace(found.page, results=shown),
+        reasons=order.reasons if order else None,
+        personalization_ms=round((time.perf_counter() - started) * 1000, 1),
     )
 
 

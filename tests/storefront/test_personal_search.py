@@ -13,6 +13,7 @@ from leafloaf.lib import cache
 from leafloaf.stack.throwaway import ThrowawayStack
 from leafloaf.storefront.search import CANDIDATES
 from personalization import rerank
+from personalization.models import Exposure
 from privacy import consent, subjects
 from tests.calls import Api, cart, order
 
@@ -149,3 +150,54 @@ def test_a_disliked_product_goes_down_by_its_bound(secret: Api) -> None:
     secret.send(rating | {"user_id": "anna"})
     place = skus(page(secret)).index(first)
     assert 0 <= place <= rerank.DOWN
+
+
+def test_recommendations_stand_beside_the_results(secret: Api) -> None:
+    shown = skus(page(secret))
+    bought(secret, *shown[:3], *skus(page(secret, "bread"))[:3], times=2)
+    answer = page(secret, "coffee")
+    assert answer["recommendations_status"] == "ok"
+    recommended = [item["sku"] for item in answer["recommendations"]]
+    assert set(shown[:3]) <= set(recommended)
+    assert not set(recommended) & set(skus(answer))
+    assert all(item["reasons"] and item["source"] for item in answer["recommendations"])
+    (kept,) = Exposure.objects.all()
+    assert str(kept.search_id) == answer["search_id"]
+    assert [item["sku"] for item in kept.items] == recommended
+
+
+@pytest.mark.parametrize(
+    ("user", "asked", "headers", "status"),
+    [
+        (None, {}, {}, "no_history"),
+        ("ben", {}, {}, "no_history"),
+        ("anna", {"recommendations": False}, {}, "off"),
+        ("anna", {}, {"Sec-GPC": "1"}, "off"),
+    ],
+)
+def test_there_are_none_for_who_is_nobody_or_wants_none(
+    secret: Api, user: str | None, asked: dict[str, Any], headers: dict[str, str], status: str
+) -> None:
+    bought(secret, *skus(page(secret, user=None))[:3], times=2)
+    named = {"X-User-Id": user} if user else {}
+    answer = secret.post("/api/v1/search", {"query": "coffee"} | asked, **named, **headers).json()
+    assert answer["recommendations_status"] == status
+    assert all(item["source"] == "popular" for item in answer["recommendations"])
+
+
+def test_a_page_that_was_kept_has_new_recommendations(secret: Api, redis: None) -> None:
+    before = skus(page(secret))[:3]
+    bought(secret, *before, times=2)
+    first = page(secret, "coffee")
+    assert first["recommendations"]
+    secret.post("/api/v1/recommendations/dismissals", {"sku": first["recommendations"][0]["sku"]}, **ANNA)
+    second = page(secret, "coffee")
+    assert first["recommendations"][0]["sku"] not in [item["sku"] for item in second["recommendations"]]
+
+
+@override_settings(RECOMMENDATION_TIMEOUT=0.000001)
+def test_a_search_does_not_wait_for_recommendations(secret: Api) -> None:
+    bought(secret, *skus(page(secret))[:3])
+    answer = page(secret)
+    assert answer["results"]
+    assert (answer["recommendations"], answer["recommendations_status"]) == ([], "timeout")

@@ -81,7 +81,7 @@ def test_the_answer_has_the_shape_of_the_contract(publishable: Api) -> None:
         "acts": [],
     }
     assert answer["personalization"] == {"applied": False}
-    assert (answer["recommendations"], answer["recommendations_status"]) == ([], "off")
+    assert (answer["recommendations"], answer["recommendations_status"]) == ([], "no_history")
 
 
 def test_a_result_is_a_product_as_shoppers_see_it(secret: Api) -> None:
