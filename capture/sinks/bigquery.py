@@ -18,7 +18,7 @@ from google.cloud import bigquery
 
 from capture import schema
 from capture.records import Record, encoder
-from capture.sinks import bigquery_schema
+from capture.sinks import bigquery_schema, bigquery_views
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
     Acknowledged,
@@ -54,13 +54,17 @@ class BigQuerySink(BaseSink):
 
     Args:
         endpoint: another address than Google's own; an http:// one gets no credentials.
+        views: dotted paths to functions that give more views over the events, see `bigquery_views`.
     """
 
-    def __init__(self, project: str, dataset: str, location: str = "", endpoint: str = "") -> None:
+    def __init__(
+        self, project: str, dataset: str, location: str = "", endpoint: str = "", views: Sequence[str] = ()
+    ) -> None:
         self.project = project
         self.dataset = dataset
         self.location = location
         self.endpoint = endpoint
+        self.views = views
         self._checked: dict[str, tuple[float, list[Difference]]] = {}
 
     @cached_property
@@ -77,6 +81,10 @@ class BigQuerySink(BaseSink):
 
     def table(self, event_type: str) -> str:
         return f"{self.project}.{self.dataset}.{schema.TABLES[event_type]}"
+
+    def once(self, event_type: str) -> str:
+        """The view that shows each event of the table once."""
+        return bigquery_schema.view_of(self.table(event_type))
 
     def deliver(self, batch: Batch) -> None:
         refusals: dict[str, Refusal] = {}
@@ -161,12 +169,19 @@ class BigQuerySink(BaseSink):
         )
         return {found.event_id for found in self._ask(query, parameters)}
 
+    def wanted_views(self, retention_days: int) -> list[bigquery.Table]:
+        """Every view as it should be, those that others read first."""
+        own = [bigquery_schema.view(self.table(event_type), event_type) for event_type in schema.TABLES]
+        dataset = f"{self.project}.{self.dataset}"
+        return own + bigquery_views.wanted(self.views, dataset, self.once, retention_days)
+
     def differences(self, retention_days: int) -> list[Difference]:
         found: list[Difference] = []
         for event_type in schema.TABLES:
             name = self.table(event_type)
             found += self._compared(bigquery_schema.table(name, event_type, retention_days))
-            found += self._compared(bigquery_schema.view(name, event_type))
+        for view in self.wanted_views(retention_days):
+            found += self._compared(view)
         return found
 
     def _compared(self, wanted: bigquery.Table) -> list[Difference]:

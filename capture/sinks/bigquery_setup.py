@@ -1,4 +1,4 @@
-"""The dataset, the five tables and a view of each, made from the vocabulary."""
+"""The dataset, the five tables and a view of each, made from the vocabulary, and the views that others bring."""
 
 from google.cloud import bigquery
 
@@ -31,7 +31,7 @@ def set_up(sink: BigQuerySink, retention_days: int) -> list[str]:
         dataset.location = sink.location or None
         sink.client.create_dataset(dataset, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
         tables = [_set_up_table(sink, event_type, retention_days) for event_type in schema.TABLES]
-        return tables + [_set_up_view(sink, event_type) for event_type in schema.TABLES]
+        return tables + [_set_up_view(sink, wanted) for wanted in sink.wanted_views(retention_days)]
     except FAILURES as error:
         raise classified(error) from error
 
@@ -53,8 +53,7 @@ def _set_up_table(sink: BigQuerySink, event_type: str, retention_days: int) -> s
     return f"{name}: {', '.join(changes)}"
 
 
-def _set_up_view(sink: BigQuerySink, event_type: str) -> str:
-    wanted = bigquery_schema.view(sink.table(event_type), event_type)
+def _set_up_view(sink: BigQuerySink, wanted: bigquery.Table) -> str:
     name = str(wanted.reference)
     live = sink.client.create_table(wanted, exists_ok=True, timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
     found = bigquery_schema.of_table(wanted, live)

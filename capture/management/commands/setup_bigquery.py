@@ -1,4 +1,4 @@
-"""`manage.py setup_bigquery`: makes dataset and tables, or adds missing columns; safe to run again."""
+"""`manage.py setup_bigquery`: makes dataset, tables and views, or adds missing columns; safe to run again."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from capture.sinks.bigquery_setup import SchemaConflict, set_up
 
 
 class Command(BaseCommand):
-    help = "Makes the five event tables: day-partitioned, clustered, expiring; adds columns that are missing."
+    help = "Makes the five event tables, day-partitioned, clustered, expiring, and the views; adds what is missing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.ENABLE_BIGQUERY:

@@ -48,6 +48,14 @@ def _adapted(node: exp.Expr, now: dt.datetime) -> exp.Expr | None:
             return _in_array(node)
         case exp.ArrayAgg() if isinstance(node.this, exp.Limit):
             return _first_of_array(node)
+        case exp.UnixSeconds():
+            # The second that has begun; a cast would round to the nearest.
+            return exp.cast(
+                exp.Floor(this=exp.Anonymous(this="EPOCH", expressions=[node.this.copy()])), "BIGINT"
+            )
+        case exp.CountIf() if not isinstance(node.this, exp.Distinct):
+            # 0 where there is nothing to count, for which DuckDB's says NULL.
+            return exp.Count(this=exp.Case().when(node.this.copy(), exp.Literal.number(1)))
         case exp.ApproxTopK() | exp.ApproxTopSum():
             raise ApiError(501, "notImplemented", f"The stand-in has no {node.key.upper()}")
     return None
