@@ -28,6 +28,14 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class Support:
+    """Whose each group is, and from how many different owners on a pair is told: what one did is nobody else's."""
+
+    owner: Numbers
+    least: int
+
+
+@dataclass(frozen=True)
 class Neighbours:
     """The nearest products of each, best first; a similarity of 0 fills the row."""
 
@@ -63,6 +71,7 @@ def neighbours(
     exponent: float = 0.5,
     shrink: float = SHRINK,
     top: int = 50,
+    support: Support | None = None,
 ) -> Neighbours:
     """For each product in a left group those in the right group of the same number, by smoothed cosine."""
     weight = np.ones(len(left.starts) - 1) if weights is None else weights
@@ -73,7 +82,7 @@ def neighbours(
     found = Neighbours(np.zeros((products, width), np.int32), np.zeros((products, width), np.float32))
     if width:
         left_size, right_size = sizes[chosen] ** exponent, sizes[chosen] ** (1 - exponent)
-        for rows, common in _counts(left, right, weight, chosen, products):
+        for rows, common in _counts(left, right, weight, chosen, products, support):
             common /= left_size[rows, None] * right_size[None] + shrink
             common[np.arange(len(rows)), rows] = 0
             best = np.argpartition(-common, width - 1, axis=1)[:, :width]
@@ -83,7 +92,7 @@ def neighbours(
 
 
 def _counts(
-    left: Groups, right: Groups, weight: Floats, chosen: Numbers, products: int
+    left: Groups, right: Groups, weight: Floats, chosen: Numbers, products: int, support: Support | None
 ) -> Iterator[tuple[Numbers, Floats]]:
     """(places in `chosen`, how often each goes with each of the chosen), a block of rows at a time."""
     place = np.full(products, -1)
@@ -106,8 +115,19 @@ def _counts(
         amount = np.repeat(weight[group[part]], size[part])
         known = companion >= 0
         table = totals(key[known], amount[known], (end - begin) * len(chosen))
+        if support is not None and support.least > 1:
+            owner = np.repeat(support.owner[group[part]], size[part])[known]
+            table[_owners(key[known], owner, len(table)) < support.least] = 0
         yield np.arange(begin, end), table.reshape(end - begin, len(chosen))
         begin = end
+
+
+def _owners(key: Numbers, owner: Numbers, length: int) -> Numbers:
+    """How many different owners each key has."""
+    many = int(owner.max(initial=0)) + 1
+    pairs = np.sort(key * many + owner)
+    is_other = np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]
+    return np.bincount(pairs[is_other] // many, minlength=length)
 
 
 def gathered(

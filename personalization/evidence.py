@@ -65,7 +65,7 @@ def _support(
         shares.append(amount / np.maximum(whole, 1e-12)[local])
     for table in (tables.alike, tables.basket, tables.following):
         for share in shares:
-            told = share > 1e-4
+            told = (share > 1e-4) & (record.product[rows] < len(table.product))
             items = record.product[rows[told]]
             found.append(cooccurrence.gathered(table, local[told], items, share[told], shape))
     return np.stack(found)
@@ -126,7 +126,7 @@ def new_features(evidence: Evidence, record: Record, products: Products) -> Floa
     return np.column_stack((
         log_odds(products.rate[product]), _log(products.trend[product]), _log(products.popularity[product], 1e-6),
         log_odds(about.rate), np.log1p(record.orders[shopper]), about.basket, about.newness,
-        _log(products.shoppers[product] / len(record.orders), 1e-4), about.last_basket,
+        _log(products.shoppers[product] / products.everyone, 1e-4), about.last_basket,
         np.log1p(about.distinct), _log(evidence.support[new]),
     ))  # fmt: skip
 

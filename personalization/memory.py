@@ -95,10 +95,14 @@ def read(person: Person | None) -> Memory:
     """What is remembered of a person; nothing of nobody, and of who does not want it used."""
     if person is None or not person.is_personalized or not person.version:
         return NOTHING
+    kept = _kept(person) if cache.is_on() else _read(person)
+    return Memory(kept.rows, marks.orders(kept.orders))
+
+
+def _kept(person: Person) -> Kept:
     name = f"user:{person.subject_id}:cache:memory:{person.version}:{version.current()}"
     packed, _ = cache.remember(name, KEPT_SECONDS, lambda: encoder.encode(_read(person)))
-    kept = decoder.decode(packed)
-    return Memory(kept.rows, marks.orders(kept.orders))
+    return decoder.decode(packed)
 
 
 def _read(person: Person) -> Kept:

@@ -84,12 +84,18 @@ def predicted(
     """(shopper, products best first) for each of these shoppers."""
     for some in parts(shoppers, shop.record.products):
         found = evidence.gathered(shop.record, shop.products, shop.tables, some)
-        scored = scores(found, shop, weights)
-        best = np.lexsort((found.product, -scored, found.shopper))
-        starts = np.searchsorted(found.shopper[best], np.sort(some))
-        ends = np.r_[starts[1:], len(best)]
-        for shopper, start, end in zip(np.sort(some), starts, ends, strict=True):
-            yield int(shopper), found.product[best[start : min(end, start + items)]]
+        yield from ranked(found, scores(found, shop, weights), some, items)
+
+
+def ranked(
+    found: Evidence, scored: Floats, shoppers: Numbers, items: int = 20
+) -> Iterator[tuple[int, Numbers]]:
+    """(shopper, products best first) for each of the shoppers whose candidates were scored."""
+    best = np.lexsort((found.product, -scored, found.shopper))
+    starts = np.searchsorted(found.shopper[best], np.sort(shoppers))
+    ends = np.r_[starts[1:], len(best)]
+    for shopper, start, end in zip(np.sort(shoppers), starts, ends, strict=True):
+        yield int(shopper), found.product[best[start : min(end, start + items)]]
 
 
 def parts(shoppers: Numbers, products: int) -> Iterator[Numbers]:

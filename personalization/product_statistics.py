@@ -1,6 +1,6 @@
 """What a product's own history says, whoever buys it; made anew from the counters each night."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,22 @@ class Products:
     shop_rate: float
     shop_new: float
     """Products new to the shopper, an order."""
+    everyone: int
+    """Shoppers of the shop, those who have not ordered yet among them."""
+
+    def with_unknown(self, count: int) -> "Products":
+        """The same with so many products more that only one shopper has bought, and that once."""
+        if not count:
+            return self
+        rare = 1 / max(self.purchases.sum(), 1)
+        return replace(
+            self,
+            purchases=np.r_[self.purchases, np.ones(count)],
+            shoppers=np.r_[self.shoppers, np.ones(count)],
+            rate=np.r_[self.rate, np.full(count, self.shop_rate)],
+            popularity=np.r_[self.popularity, np.full(count, rare)],
+            trend=np.r_[self.trend, np.zeros(count)],
+        )
 
 
 def measured(record: Record) -> Products:
@@ -46,5 +62,5 @@ def measured(record: Record) -> Products:
     return Products(
         purchases, np.bincount(product, minlength=record.products).astype(float), rate,
         purchases / max(purchases.sum(), 1), trend / max(weight, 1), shop_rate,
-        float(len(count) / max(record.orders.sum(), 1)),
+        float(len(count) / max(record.orders.sum(), 1)), len(record.orders),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from personalization import cadence, product_statistics
 from personalization.cadence import Rhythms
 from personalization.counters import Floats, Record
 from personalization.histories import Histories, Numbers
+from personalization.product_statistics import Products
 from personalization.reorder_training import HORIZONS, ReorderWeights
 
 
@@ -28,8 +29,12 @@ class Reorders:
 def expected(histories: Histories, day: int, weights: ReorderWeights | None) -> Reorders:
     """The predictions of this day, from the lines up to it."""
     record = remembered(histories, day)
-    found = cadence.rhythms(record, product_statistics.measured(record), day)
-    return predicted(record, found, day, weights)
+    return of_record(record, product_statistics.measured(record), day, weights)
+
+
+def of_record(record: Record, products: Products, day: int, weights: ReorderWeights | None) -> Reorders:
+    """The predictions of this day, from what was known at the end of it."""
+    return predicted(record, cadence.rhythms(record, products, day), day, weights)
 
 
 def remembered(histories: Histories, day: int) -> Record:

@@ -34,9 +34,7 @@ def order(candidates: Sequence[Candidate], page: int) -> list[int]:
         return list(range(len(candidates)))
     free = [place for place, candidate in enumerate(candidates) if not candidate.is_pinned]
     moved = iter(_order([candidates[place] for place in free], _deadlines(candidates, free, page)))
-    return [
-        place if candidate.is_pinned else free[next(moved)] for place, candidate in enumerate(candidates)
-    ]
+    return [place if candidate.is_pinned else free[next(moved)] for place, candidate in enumerate(candidates)]
 
 
 def _deadlines(candidates: Sequence[Candidate], free: Sequence[int], page: int) -> list[int]:

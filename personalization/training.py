@@ -21,14 +21,14 @@ Examples = tuple[Floats, Floats, Floats]
 """Features, whether it came (0 or 1), weight."""
 
 
-def shop_of(histories: Histories) -> Shop:
-    """The shop after the last line of the histories."""
-    record = Record.blank(histories)
-    record.add(histories)
-    return Shop(record, product_statistics.measured(record), associations.built(histories))
+def shop_of(histories: Histories, least_shoppers: int = 1) -> Shop:
+    """The shop after the last line of the histories, its associations those of so many shoppers at least."""
+    record = Record.at_once(histories)
+    tables = associations.built(histories, least_shoppers)
+    return Shop(record, product_statistics.measured(record), tables)
 
 
-def learned(histories: Histories) -> BasketWeights | None:
+def learned(histories: Histories, least_shoppers: int = 1) -> BasketWeights | None:
     """The weights that predict each shopper's last baskets best, or none when there is too little to learn from."""
     orders = histories.orders
     if not (orders > 1).any():
@@ -37,7 +37,7 @@ def learned(histories: Histories) -> BasketWeights | None:
     before = until(histories, depth)
     record = Record.blank(histories)
     record.add(before)
-    products, tables = product_statistics.measured(record), associations.built(before)
+    products, tables = product_statistics.measured(record), associations.built(before, least_shoppers)
     own: list[Examples] = []
     new: list[Examples] = []
     for place in reversed(range(depth)):

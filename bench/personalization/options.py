@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.search.options import data_folder, words
 
-PARTS = ("baskets", "reorders", "complements")
+PARTS = ("baskets", "reorders", "complements", "serving", "learning", "latency", "decay")
 SETS = ("tafeng", "coop", "bigbasket", "coop in time")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "predictions.md"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench import document
 from bench.figures import Table
-from bench.personalization import baskets, companions, reorders, sets
+from bench.personalization import baskets, companions, decays, latency, learning, reorders, serving, sets
 from bench.personalization.options import Options
 
 
@@ -27,3 +27,11 @@ def _tables(given: Options, data: Path) -> Iterator[Table]:
             yield companions.measure(cut)
     if "reorders" in given.only:
         yield from reorders.measure(data)
+    if "serving" in given.only:
+        yield from serving.measure()
+    if "learning" in given.only:
+        yield from learning.measure(data)
+    if "latency" in given.only:
+        yield from latency.measure()
+    if "decay" in given.only:
+        yield from decays.measure(data)

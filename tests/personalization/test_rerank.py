@@ -52,9 +52,7 @@ def test_what_is_pinned_stays(page: list[Candidate], limit: int) -> None:
 
 
 @given(pages(pins=False), st.integers(1, 100), st.data())
-def test_a_greater_liking_never_costs_a_place(
-    page: list[Candidate], limit: int, data: st.DataObject
-) -> None:
+def test_a_greater_liking_never_costs_a_place(page: list[Candidate], limit: int, data: st.DataObject) -> None:
     if not page:
         return
     chosen = data.draw(st.integers(0, len(page) - 1))

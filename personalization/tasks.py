@@ -1,0 +1,57 @@
+"""What Celery calls for personalization; each task is a management command too."""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from personalization import (
+    aggregates,
+    attribution,
+    basket_counts,
+    exposures,
+    fitting,
+    forgetting,
+    meal_groups,
+)
+
+
+@shared_task(soft_time_limit=280)
+def count_aggregates() -> None:
+    aggregates.count_due()
+
+
+@shared_task
+def count_baskets() -> None:
+    basket_counts.run()
+
+
+@shared_task
+def renew_basket_counts() -> None:
+    """What the log has forgotten is forgotten here as well: the runs after this one count it anew."""
+    basket_counts.mark_dirty()
+
+
+@shared_task
+def group_meals() -> None:
+    meal_groups.group()
+
+
+@shared_task
+def fit_predictions() -> None:
+    fitting.fit()
+
+
+@shared_task(soft_time_limit=280)
+def count_recommendations() -> None:
+    attribution.count()
+
+
+@shared_task(soft_time_limit=280)
+def prune_recommendations() -> None:
+    exposures.prune(datetime.now(UTC))
+
+
+@shared_task(soft_time_limit=280)
+def forget_old_signals() -> None:
+    """What a run that is broken off has not come to, the next one does."""
+    forgetting.forget_old()
