@@ -1,8 +1,10 @@
 """Cross-origin calls from browsers (the Fetch standard, "CORS protocol").
 
 A preflight tells nothing and is answered for every origin: it comes without a key, so there is nothing to decide yet.
-The call itself is decided by the key, which lists the origins it may be used from (`permissions.HasScope`), and only
-an allowed origin may read the answer. Cookies take no part in it.
+The call itself is decided by the credential (`permissions.HasScope`): a publishable key lists the origins it may be
+used from, and a user token may be used from those of every publishable key, for these are the shop's pages. Only an
+allowed origin may read the answer. That nobody was let in (401) or could be asked (503) may be read by all: it tells
+nothing, and without it a page could not know that its token has expired. Cookies take no part in it.
 """
 
 from collections.abc import Callable
@@ -14,9 +16,10 @@ from leafloaf.access.keys import Caller
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
-METHODS = "GET, POST, PATCH, OPTIONS"
+METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 HEADERS = "Authorization, Content-Type, Content-Encoding"
 EXPOSED = "Retry-After"
+TELLS_NOTHING = {401, 503}
 
 
 class CorsMiddleware:
@@ -33,11 +36,15 @@ class CorsMiddleware:
             return preflight(origin)
         response = self.get_response(request)
         caller = getattr(request, "auth", None)
-        if isinstance(caller, Caller) and caller.may_be_used_from(origin):
+        if caller.may_be_used_from(origin) if isinstance(caller, Caller) else tells_nothing(response):
             response["Access-Control-Allow-Origin"] = origin
             response["Access-Control-Expose-Headers"] = EXPOSED
         patch_vary_headers(response, ["Origin"])
         return response
+
+
+def tells_nothing(response: HttpResponse) -> bool:
+    return response.status_code in TELLS_NOTHING
 
 
 def preflight(origin: str) -> HttpResponse:

@@ -10,11 +10,12 @@ import hmac
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from leafloaf.access import token_keys
 from leafloaf.access.models import ApiClient
 from leafloaf.lib import database
 
@@ -40,15 +41,17 @@ class UnknownScope(ValueError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a request comes from, as far as its key tells."""
+    """Who a request comes from, as far as its key or its user token tells."""
 
     client_name: str
     kind: str
     scopes: frozenset[str]
     origins: frozenset[str] = frozenset()
+    user_id: str | None = field(default=None, repr=False)
+    """The one user, by the shop's id, for whom a user token speaks."""
 
     def may_be_used_from(self, origin: str) -> bool:
-        """Whether a page of this origin may call with this key; a secret key belongs on no page at all."""
+        """Whether a page of this origin may call so; a secret key belongs on no page at all."""
         return ANY_ORIGIN in self.origins or origin in self.origins
 
     @property
@@ -125,8 +128,9 @@ def find(key: str) -> Caller | None:
 
 
 def forget() -> None:
-    """Empties the process's memory of keys, after one was changed here."""
+    """Empties the process's memory of keys, and of the origins that user tokens have from them."""
     _remembered.clear()
+    token_keys.forget()
 
 
 def digest(key: str) -> bytes:

@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -34,6 +35,57 @@ class ApiClient(models.Model):
     class Meta:
         verbose_name = "API client"
         ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TokenKey(models.Model):
+    """A key by which the shop signs user tokens, as far as it takes to check a signature.
+
+    Of ES256 that is the public key. Of HS256 it is the shared secret itself: shown once, encrypted here
+    (`encryption.py`), and read by nobody but the check.
+    """
+
+    class Algorithm(models.TextChoices):
+        ES256 = "ES256", "ES256 (the shop keeps the private key)"
+        HS256 = "HS256", "HS256 (a secret that the shop and LeafLoaf share)"
+
+    name = models.CharField(max_length=100, unique=True)
+    kid = models.CharField(
+        "key id",
+        max_length=64,
+        unique=True,
+        blank=True,
+        validators=[
+            RegexValidator(r"^[A-Za-z0-9._-]+\Z", "Letters, digits, dots, dashes and underscores only.")
+        ],
+        help_text="What a token's header says in `kid`. Left empty: one is made.",
+    )
+    algorithm = models.CharField(max_length=5, choices=Algorithm)
+    public_key = models.TextField(
+        blank=True, help_text="For ES256: the public key in PEM, of the curve P-256."
+    )
+    secret = models.BinaryField(null=True, editable=False)
+    not_before = models.DateTimeField(
+        default=timezone.now, help_text="Tokens signed by this key are refused until then."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To ten minutes.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    secret_once: str | None = None
+    """What may be shown to who has just added this key; stored nowhere."""
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="token_key_has_what_its_algorithm_needs",
+                condition=models.Q(algorithm="ES256", secret=None) & ~models.Q(public_key="")
+                | models.Q(algorithm="HS256", public_key="", secret__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

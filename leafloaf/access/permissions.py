@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework.permissions import BasePermission
 
+from leafloaf.access import identity
 from leafloaf.access.keys import Caller
 
 if TYPE_CHECKING:  # DRF imports this module while it is being imported itself
@@ -23,9 +24,12 @@ class Denied(BasePermission):
 
 
 class HasScope(BasePermission):
-    """The caller's key has the scope in the view's `required_scope`."""
+    """The caller has the scope in the view's `required_scope`.
 
-    message = "This key lacks the scope for this address."
+    A user token beside another user's `X-User-Id` is refused here, for views that never ask for whom they answer.
+    """
+
+    message = "This credential lacks the scope for this address."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         caller = request.auth
@@ -33,8 +37,10 @@ class HasScope(BasePermission):
             return False
         origin = request.headers.get("Origin")
         if origin and not caller.may_be_used_from(origin) and not is_own(request, origin):
-            self.message = f"This key may not be used from pages of {origin}."
+            self.message = f"This credential may not be used from pages of {origin}."
             return False
+        if caller.user_id:
+            identity.named_user(request, None)
         scope: str = getattr(view, "required_scope", "")
         return scope in caller.scopes
 

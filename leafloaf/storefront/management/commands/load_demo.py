@@ -1,4 +1,4 @@
-"""`manage.py load_demo`: the demo shop: its catalogue, its API keys, its staff login. DEBUG only; safe to run again."""
+"""`manage.py load_demo`: the demo shop: its catalogue, its keys, its staff login. DEBUG only; safe to run again."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from leafloaf.access import keys
+from leafloaf.access import keys, token_keys
 from leafloaf.access.models import ApiClient
 from leafloaf.catalog.models import Product
 
@@ -26,6 +26,8 @@ class Command(BaseCommand):
             call_command("load_catalogue", str(CATALOGUE), stdout=self.stdout, stderr=self.stderr)
         for kind, key in keys.DEMO_KEYS.items():
             self._add_key(f"Demo {kind} key", kind, key)
+        if token_keys.add_demo():
+            self.stdout.write(f"token key {token_keys.DEMO_KID} made")
         if not User.objects.filter(username=STAFF_NAME).exists():
             User.objects.create_superuser(STAFF_NAME, password=STAFF_PASSWORD)
             self.stdout.write(f"staff login {STAFF_NAME} / {STAFF_PASSWORD} made")
