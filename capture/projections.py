@@ -20,7 +20,8 @@ class Projection(Protocol):
     """Named queries that follow in the same WITH, and may read `stored (place, subject_id)`: the events that were new.
 
     `place` counts the events of the batch from 1, `subject_id` is null for nobody. The queries must not be many rows'
-    work in an order of their own: they lock rows in the order of subjects and keys, or two batches dead-lock.
+    work in an order of their own: they lock rows in the order of subjects and keys, or two batches dead-lock. An array
+    among the parameters stands in a `(SELECT ...)`, or Postgres plans small batches anew each time (`ingest.INSERT`).
     """
 
     def parameters(self, batch: Sequence[Checked]) -> dict[str, Any] | None:

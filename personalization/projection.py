@@ -30,7 +30,7 @@ class ProfileProjection:
     signalled AS MATERIALIZED (
         SELECT stored.subject_id, place, given.product_id, given.mark, kind.is_order,
                CASE WHEN {consent.TRACKS_PRICES.format(subject="stored.subject_id")} THEN given.paid END AS paid
-        FROM unnest(%(mark_places)s, %(mark_products)s, %(marks)s, %(mark_prices)s)
+        FROM unnest((SELECT %(mark_places)s), %(mark_products)s, %(marks)s, %(mark_prices)s)
             AS given (place, product_id, mark, paid)
         JOIN stored USING (place), LATERAL (SELECT given.mark >> 56 = {Signal.PURCHASE:d}) AS kind (is_order)
         WHERE stored.subject_id IS NOT NULL

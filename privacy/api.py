@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from leafloaf.access.identity import named_user
+from leafloaf.access.keys import Caller
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Invalid, Problem
 from privacy import consent, gpc
@@ -18,7 +19,7 @@ HEADERS = [
     OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user."),
     OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control."),
 ]
-NOBODY = "Say whose settings: send the shop's id of the user in X-User-Id, with a secret key."
+NOBODY = "Say whose settings: send the shop's id of the user in X-User-Id with a secret key, or a user token."
 
 
 class BeingErased(Problem):
@@ -47,9 +48,14 @@ class PrivacySettingsView(APIView):
         changes = asked.validated_data
         user_id = somebody(request, changes.pop("user_id", None))
         try:
-            return answer(request, consent.change_of_user(user_id, changes, Actor.SHOP))
+            return answer(request, consent.change_of_user(user_id, changes, actor_of(request)))
         except consent.Erased as error:
             raise BeingErased("This user is being erased at this moment; ask again shortly.") from error
+
+
+def actor_of(request: Request) -> Actor:
+    """Who makes a change: the user by their own token, or the shop for them."""
+    return Actor.USER if isinstance(request.auth, Caller) and request.auth.user_id else Actor.SHOP
 
 
 def somebody(request: Request, in_body: str | None) -> str:

@@ -5,10 +5,21 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from privacy.models import Subject
+from leafloaf.lib import statements
 
 PSEUDONYM = "SELECT id FROM privacy_subject WHERE user_id = {user_id} AND state = 'active'"
 """SQL for the pseudonym of a user who has one, for a statement that looks up its users itself."""
+KNOWN = "SELECT user_id, id FROM privacy_subject WHERE user_id = ANY(%s::text[]) AND state = 'active'"
+# No conflict target: with one, two transactions at once still fail on the other unique constraint.
+ADD = """
+    INSERT INTO privacy_subject (id, user_id, generation, state)
+    SELECT new.id, new.user_id, 1 + coalesce((
+        SELECT max(generation) FROM privacy_subject AS before WHERE before.user_id = new.user_id
+    ), 0), 'active'
+    FROM unnest(%s::uuid[], %s::text[]) AS new (id, user_id)
+    ORDER BY new.user_id
+    ON CONFLICT DO NOTHING
+"""
 
 
 def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
@@ -28,25 +39,11 @@ def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
 
 
 def _known(user_ids: list[str]) -> dict[str, UUID]:
-    active = Subject.objects.filter(user_id__in=user_ids, state=Subject.State.ACTIVE)
-    return dict(active.values_list("user_id", "id"))
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [user_ids])
+        return dict(cursor.fetchall())
 
 
 def _add(user_ids: list[str]) -> None:
-    """Adds those that nobody else has just added.
-
-    No conflict target: with one, two transactions at once still fail on the other unique constraint.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO privacy_subject (id, user_id, generation, state)
-            SELECT new.id, new.user_id, 1 + coalesce((
-                SELECT max(generation) FROM privacy_subject AS before WHERE before.user_id = new.user_id
-            ), 0), 'active'
-            FROM unnest(%s::uuid[], %s::text[]) AS new (id, user_id)
-            ORDER BY new.user_id
-            ON CONFLICT DO NOTHING
-            """,
-            [[uuid4() for _ in user_ids], user_ids],
-        )
+    """Adds those that nobody else has just added."""
+    statements.fetch(ADD, [[uuid4() for _ in user_ids], user_ids])

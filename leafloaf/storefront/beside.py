@@ -31,4 +31,5 @@ def log(shown: Beside, person: Person | None, search_id: str, now: datetime) -> 
     """Writes down what was shown."""
     recommendations, _ = shown
     if recommendations and recommendations.items:
-        exposures.record(recommendations, person and person.subject_id, SURFACE, now, search_id)
+        subject_id = person.subject_id if person else None
+        exposures.record(recommendations, subject_id, SURFACE, now, search_id)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from privacy import consent
-from privacy.models import ConsentRecord, PrivacySettings, Subject
+from privacy.models import Actor, ConsentRecord, PrivacySettings, Subject
 from privacy.serializers import PrivacySettingsChangeSerializer
+from tests.access.signing import hs256
 from tests.calls import Api
 from tests.privacy.calls import DEFAULTS, SETTINGS, get, patch
 
@@ -213,3 +214,16 @@ def test_a_listener_that_fails_leaves_nothing_behind(
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "user_1" not in caplog.text
     assert Subject.objects.count() == ConsentRecord.objects.count() == PrivacySettings.objects.count() == 0
+
+
+def test_a_record_tells_who_made_the_change(secret: Api) -> None:
+    patch(secret, {"data_retention_days": 30})
+    token = Api(hs256().token(sub="user_123"), secret.client)
+    answer = token.client.patch(
+        "/api/v1/privacy/settings",
+        {"data_retention_days": 20},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token.key}"},
+    )
+    assert answer.status_code == 200, answer.content
+    assert [record.actor for record in ConsentRecord.objects.order_by("id")] == [Actor.SHOP, Actor.USER]
