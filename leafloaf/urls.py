@@ -8,6 +8,8 @@ from leafloaf.lib import problems
 urlpatterns = [
     path("", include("leafloaf.storefront.urls")),
     path("", include("capture.urls")),
+    path("", include("personalization.urls")),
+    path("", include("privacy.urls")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Under DEBUG too, an unknown API address is a problem document and not Django's page about it.
