@@ -8,11 +8,13 @@ from psycopg.errors import QueryCanceled
 
 from leafloaf.lib import statements
 
-# Until the end of the transaction. The compiler of expressions costs more than any search.
+# Until the end of the transaction. The compiler of expressions costs more than any search, and so do plans made for the
+# values of one query: made anew for each, and now and then for a reading of whole tables.
 LIMIT = """
 SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s::text, true),
-       set_config('jit', 'off', true)
+       set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)
 """
+PLAN_ANEW = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
 
 class SearchTimeout(Exception):
@@ -37,6 +39,12 @@ def within(seconds: float) -> Iterator[None]:
         if isinstance(error.__cause__, QueryCanceled):
             raise SearchTimeout from error
         raise
+
+
+def plan_anew() -> None:
+    """From here on each statement is planned for its values: what is filtered by nothing costs nothing, and a plan that
+    knows how few rows are wanted goes along an index."""
+    statements.fetch(PLAN_ANEW)
 
 
 def _limit(timeout: str) -> str:

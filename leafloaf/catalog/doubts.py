@@ -1,9 +1,9 @@
 """What words that the catalogue does not know may mean: a misspelling, a beginning, two words written as one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from leafloaf.catalog import spelling, vocabulary
+from leafloaf.catalog import spelling, synonyms, vocabulary
 from leafloaf.catalog.slots import Slot
 from leafloaf.catalog.spelling import Alternative
 from leafloaf.catalog.vocabulary import Vocabulary, Word
@@ -36,6 +36,39 @@ def settle(slots: list[Slot], asked: Vocabulary) -> dict[str, str]:
         else:
             slot.others += _trusted(others, KNOWN_TRUST if asked.products(slot.word) else 1.0)
     return apart
+
+
+def with_synonyms(words: Sequence[str], misspelt: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Misspelt words and what each means, where that has synonyms: by itself, or with the words beside it.
+
+    `misspelt` are the words with their likely spellings, the likeliest first. Beside other words any of them may be
+    meant: *sprign onions* are spring onions, *saumon tumé* is saumon fumé.
+    """
+    if not misspelt:
+        return {}
+    stems = vocabulary.stems([*words, *(each for others in misspelt.values() for each in others)])
+    likeliest = [stems[misspelt[word][0] if word in misspelt else word] for word in words]
+    phrases = {
+        (word, other): set(_phrases_with(at, [*likeliest[:at], stems[other], *likeliest[at + 1 :]]))
+        for at, word in enumerate(words)
+        for other in misspelt.get(word, ())
+    }
+    having = synonyms.having(set().union(*phrases.values()))
+    meant: dict[str, str] = {}
+    longest = dict.fromkeys(misspelt, 0)
+    for (word, other), several in phrases.items():
+        length = max((phrase.count(" ") + 1 for phrase in several & having), default=0)
+        is_likeliest = other == misspelt[word][0]
+        if length > longest[word] and (length > 1 or is_likeliest):
+            meant[word], longest[word] = other, length
+    return meant
+
+
+def _phrases_with(at: int, stems: Sequence[str]) -> Iterator[str]:
+    """The phrases that have the word at a place."""
+    for start in range(max(0, at - synonyms.LONGEST_PHRASE + 1), at + 1):
+        for stop in range(at + 1, min(start + synonyms.LONGEST_PHRASE, len(stems)) + 1):
+            yield " ".join(stems[start:stop])
 
 
 def commoner(word: str, products: int) -> list[Word]:

@@ -27,7 +27,7 @@ class Filters:
 
     @property
     def are_any(self) -> bool:
-        return self != NONE
+        return self.need_offer or bool(self.category or self.brand or self.dietary or self.said)
 
     @property
     def need_offer(self) -> bool:
@@ -47,8 +47,6 @@ class Filters:
             "in_stock": self.in_stock,
         }
 
-
-NONE = Filters()
 
 # Of a search row `s` and its offer `o`. The first two are columns, since their own facet leaves them out.
 IN_CATEGORY = """(%(categories)s::text[] = '{}' OR coalesce(s.category_id = ANY (ARRAY(

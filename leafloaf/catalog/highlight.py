@@ -1,4 +1,4 @@
-"""Where a product's name has the words that were looked for."""
+"""Words as they are written: where a product's name has those looked for, and how a shopper wrote those of a query."""
 
 import re
 from collections.abc import Iterable
@@ -11,6 +11,21 @@ from leafloaf.catalog.text import normalise, tokens
 
 WRITTEN = re.compile(r"[^\W_]+(?:[.,%’'´`\u0300-\u036f]+[^\W_]+)*\s?%?")
 """What may be one word of a name as it is written, a percentage with its sign."""
+
+
+PERCENTAGE = re.compile(r"([0-9.]+)pct")
+
+
+def as_written(text: str) -> dict[str, str]:
+    """Each word of a text, as the index has it, in the writing of the text: 2pct is `2%`, chevre is `chèvre`."""
+    written = {
+        word: PERCENTAGE.sub(r"\1%", word) if "%" in text else word for word in tokens(normalise(text))
+    }
+    for found in WRITTEN.finditer(text):
+        words = tokens(normalise(found.group()))
+        if len(words) == 1:
+            written[words[0]] = found.group().strip().lower()
+    return written
 
 
 class Range(NamedTuple):

@@ -5,25 +5,47 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection, transaction
 
 BATCH = 5000
-STALE_TABLES = (
-    "catalog_posting, catalog_productsearch, catalog_document, catalog_word, catalog_term, catalog_completion, "
-    "catalog_product"
+# What one connection counts, and the tables that it makes tidy afterwards.
+HALVES = (
+    ("catalog_refresh_terms", "catalog_posting, catalog_term, catalog_document"),
+    (
+        "catalog_refresh_words",
+        "catalog_productsearch, catalog_word, catalog_completion, catalog_tally, catalog_product, catalog_offer",
+    ),
 )
 
 
 def refresh() -> None:
     """Count anew how common each term and word is, and mark the best postings of frequent terms.
 
-    Nightly and after a load. Searches go on meanwhile, with the counts of before.
+    Nightly and after a load, on two connections at once unless the caller has a transaction open. Searches go on
+    meanwhile, with the counts of before.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute("SELECT catalog_refresh_statistics()")
-    if not connection.in_atomic_block:
+    if connection.in_atomic_block:
+        for function, _ in HALVES:
+            _call(function)
+        return
+    with ThreadPoolExecutor(len(HALVES)) as pool:
+        list(pool.map(lambda half: _refresh_apart(*half), HALVES))
+
+
+def _refresh_apart(function: str, tables: str) -> None:
+    """In a thread of its own: its connection goes back to the pool."""
+    try:
+        with transaction.atomic():
+            _call(function)
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
-            cursor.execute(f"VACUUM (ANALYZE) {STALE_TABLES}")
+            cursor.execute(f"VACUUM (ANALYZE) {tables}")
             cursor.execute("RESET statement_timeout")
+    finally:
+        connection.close()
+
+
+def _call(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(f"SELECT {function}()")
 
 
 def rebuild(workers: int = 2) -> int:

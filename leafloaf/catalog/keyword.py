@@ -27,6 +27,7 @@ class Matches:
     """The first products of a match in order, with their scores; `full` of the `total` have every word.
 
     The n-th bit of a mask says that the product has the n-th group. `names` are normalised, of the first ones only.
+    When it `is_estimated`, the total is that of the last count and the facets are of it, or of the best ones alone.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Matches:
     total: int = 0
     full: int = 0
     facets: faceting.Facets = field(default_factory=faceting.none)
+    is_estimated: bool = False
 
 
 def run(
@@ -48,7 +50,7 @@ def run(
     if len(plan.groups) == 1:
         matches = _matches(asked, Reach.BEST)
         every = max(matches.total, plan.groups[0].products)
-        return replace(matches, total=every, full=every)
+        return replace(matches, total=every, full=every, is_estimated=every > matches.total)
     matches = _matches(asked, Reach.TOGETHER)
     return matches if matches.full >= ENOUGH[sort] else _matches(asked, Reach.BEST)
 
@@ -77,8 +79,12 @@ def _postings(group: Group) -> int:
 
 def _matches(asked: Asked, reach: Reach) -> Matches:
     filters = (asked.filters.are_any, asked.filters.need_offer)
-    statement = scoring.statement(len(asked.plan.groups), reach, filters, asked.sort, bool(asked.near))
-    values = _values(asked.plan) | asked.filters.values() | {"limit": asked.limit, "near": list(asked.near)}
+    shelves = list(asked.plan.shelves)
+    statement = scoring.statement(
+        len(asked.plan.groups), reach, filters, asked.sort, bool(asked.near), bool(shelves)
+    )
+    values = _values(asked.plan) | asked.filters.values()
+    values |= {"limit": asked.limit, "near": list(asked.near), "shelves": shelves}
     ((total, full, ids, scores, masks, names, *counted),) = statements.fetch(statement, values)
     return Matches(ids, scores, masks, names, total, full, faceting.read(*counted))
 

@@ -68,9 +68,16 @@ def _by_both(planned: Plan, filters: Filters, sort: Sort, limit: int, alpha: flo
             words, matches, matches.ids, dict.fromkeys(matches.ids, 1.0), likeness, {}, alpha, "used"
         )
     fused = dict(order)
-    rest = [pk for pk in matches.ids if pk not in fused]
-    scores = fused | dict.fromkeys(rest, 0.0)
-    return Found(words, matches, [*fused, *rest], scores, likeness, fused, alpha, "used")
+    ids = [*fused, *(pk for pk in matches.ids if pk not in fused)]
+    return Found(words, matches, ids, _standing(ids, fused), likeness, fused, alpha, "used")
+
+
+def _standing(ids: list[int], fused: Mapping[int, float]) -> dict[int, float]:
+    """Fused scores; what fusion has nothing for was found all the same, and falls evenly towards 0 in its order."""
+    some = {pk: score for pk, score in fused.items() if score > 0}
+    none = [pk for pk in ids if pk not in some]
+    least = min(some.values(), default=1.0)
+    return some | {pk: least * (1 - place / (len(none) + 1)) for place, pk in enumerate(none, 1)}
 
 
 def _near(text: str, filters: Filters) -> dict[int, float]:

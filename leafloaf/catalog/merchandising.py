@@ -101,11 +101,15 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Results in order with their scores; `rules` names those that touched a product."""
+    """Results in order with their scores; `rules` names those that touched a product.
+
+    Those that are `pinned` stand where staff have put them.
+    """
 
     ids: list[int]
     scores: Mapping[int, float]
     rules: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    pinned: frozenset[int] = frozenset()
 
 
 def met(query: str, filters: Filters, *, typed: str = "", at: datetime | None = None) -> list[Rule]:
@@ -197,7 +201,7 @@ def pin(found: Placed, pins: Sequence[Pin]) -> Placed:
         each = chosen[position]
         ids.insert(position - 1, each.product)
         rules[each.product] = (each.rule, *rules.get(each.product, ()))
-    return Placed(ids, dict.fromkeys(taken, 0.0) | dict(found.scores), rules)
+    return Placed(ids, dict.fromkeys(taken, 0.0) | dict(found.scores), rules, frozenset(taken))
 
 
 def _lifts(rules: Sequence[Rule], ids: list[int]) -> list[Lift]:

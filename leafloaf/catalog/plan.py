@@ -4,11 +4,11 @@ A group is what one word of the query may be found by: its stem, its synonyms, t
 beginning of, the compound it is a part of. The best term of a group counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from leafloaf.catalog import doubts, slots, spelling, synonyms, vocabulary
+from leafloaf.catalog import doubts, shelves, slots, spelling, synonyms, vocabulary
 from leafloaf.catalog.slots import FILLERS, Slot
 from leafloaf.catalog.text import normalise, tokens
 from leafloaf.catalog.vocabulary import Vocabulary
@@ -55,7 +55,7 @@ class Plan:
     """`words` are those of the normalised query, `meant` the query in the likeliest spelling.
 
     `apart` are words that were taken for others before anything was looked for: two words written as one, and
-    misspelt words that have synonyms.
+    misspelt words that have synonyms. `shelves` are the categories that are called what is asked for.
     """
 
     words: tuple[str, ...] = ()
@@ -63,6 +63,7 @@ class Plan:
     groups: tuple[Group, ...] = ()
     brands: tuple[Term, ...] = ()
     apart: Mapping[str, str] = field(default_factory=dict)
+    shelves: tuple[int, ...] = ()
     size: int = 0
 
     def idf(self, group: Group) -> float:
@@ -74,7 +75,8 @@ def make(query: str) -> Plan:
     words = tokens(normalise(query[:LONGEST_QUERY]))[: 2 * MOST_WORDS]
     if not words:
         return Plan()
-    plan, corrected = _planned(words)
+    plan, misspelt = _planned(words)
+    corrected = doubts.with_synonyms(words, misspelt)
     if not corrected:
         return plan
     again, _ = _planned([corrected.get(word, word) for word in words])
@@ -89,27 +91,52 @@ def doubted(plan: Plan) -> Plan | None:
     return replace(plan, groups=groups) if groups != plan.groups else None
 
 
-def _planned(words: list[str]) -> tuple[Plan, dict[str, str]]:
-    """The plan of the words, and those of them that are misspellings of words with synonyms."""
+def _planned(words: list[str]) -> tuple[Plan, dict[str, list[str]]]:
+    """The plan of the words, and those of them that no product has, each with its likely spellings."""
     joined = [a + b for a, b in pairwise(words)]
     asked = vocabulary.known([*words, *joined, *(f"@{name}" for name in _phrases(words))])
     replaced = synonyms.of([asked.words[word].term for word in words])
     asked = _merged(asked, [word for each in replaced for phrase in each.replacements for word in phrase])
     wanted = slots.of(words, replaced, asked)[:MOST_WORDS]
     apart = doubts.settle(wanted, asked)
+    slots.weigh_purposes(wanted)
     asked = _merged(asked, [word for slot in wanted for word in _every_word(slot)])
-    misspelt = {
-        slot.word: slot.others[0][0] for slot in wanted if slot.others and slot.others[0][2] == "spelling"
+    spelt = {
+        slot.word: [word for word, _, origin in slot.others if origin == "spelling"]
+        for slot in wanted
+        if slot.others and slot.others[0][2] == "spelling"
     }
+    likeliest = {word: others[0] for word, others in spelt.items()}
+    meant = " ".join((apart | likeliest).get(word, word) for word in words)
+    groups = tuple(_group(slot, asked) for slot in wanted)
     plan = Plan(
         words=tuple(words),
-        meant=" ".join((apart | misspelt).get(word, word) for word in words),
-        groups=tuple(_group(slot, asked) for slot in wanted),
+        meant=meant,
+        groups=groups,
         brands=_brands(words, asked),
         apart=apart,
+        shelves=_shelves(wanted, groups),
         size=asked.size,
     )
-    return plan, {word: other for word, other in misspelt.items() if synonyms.has(other)}
+    return plan, {word: others for word, others in spelt.items() if not asked.products(word)}
+
+
+def _shelves(wanted: Sequence[Slot], groups: Sequence[Group]) -> tuple[int, ...]:
+    """The shelves that are called as the whole query is, but for quantities and what the thing is for.
+
+    More words than a shelf has in its name ask for something else than what it is full of: almond milk.
+    """
+    said = [
+        group
+        for slot, group in zip(wanted, groups, strict=True)
+        if group.weight > slots.QUANTITY_WEIGHT and not slot.is_purpose
+    ]
+    if not said:
+        return ()
+    alone = said[0].terms if len(said) == 1 else ()
+    return shelves.named(
+        [group.terms[0].term for group in said], {term.term for term in alone if not term.is_head}
+    )
 
 
 def _missing(plan: Plan) -> int:

@@ -3,7 +3,7 @@
 from enum import Enum, StrEnum, auto
 from functools import cache
 
-from leafloaf.catalog import faceting
+from leafloaf.catalog import faceting, shelves
 from leafloaf.catalog.filters import AFFORDABLE, IN_CATEGORY, OF_BRAND, SUITING
 
 NAMED = 100
@@ -54,6 +54,9 @@ _POSTINGS = {
 }
 
 
+_ON_SHELF = (
+    f"chosen.score * CASE WHEN s.category_id = ANY (%(shelves)s::bigint[]) THEN {shelves.FACTOR} ELSE 1 END"
+)
 _NEAR = """
     UNION ALL
     SELECT n.id, 0, 0, false, true FROM unnest(%(near)s::bigint[]) AS n (id)
@@ -81,7 +84,9 @@ WHERE {SUITING} AND {AFFORDABLE} AND {IN_CATEGORY} AND {OF_BRAND} LIMIT %(limit)
 
 
 @cache
-def statement(groups: int, reach: Reach, filters: tuple[bool, bool], sort: Sort, has_near: bool) -> str:
+def statement(
+    groups: int, reach: Reach, filters: tuple[bool, bool], sort: Sort, has_near: bool, has_shelves: bool
+) -> str:
     """The statement for so many groups; `filters` are whether there are any, and any on price or stock."""
     is_filtered, needs_offer = filters
     best = ",\n".join(f"max(factor * impact) FILTER (WHERE grp = {n}) AS s{n}" for n in range(groups + 1))
@@ -111,7 +116,8 @@ WITH wanted AS (
      ORDER BY {"is_inside DESC," if is_filtered else ""} score DESC, product_id LIMIT {MOST_PARTIAL})
     {"UNION ALL SELECT product_id, score, mask FROM allowed WHERE is_near" if has_near else ""}
 ), matched AS MATERIALIZED (
-    SELECT chosen.product_id, chosen.score, chosen.mask, s.brand_id, s.category_id, s.dietary,
+    SELECT chosen.product_id, chosen.mask, s.brand_id, s.category_id, s.dietary,
+           {_ON_SHELF if has_shelves else "chosen.score"} AS score,
            {"s.name_key" if sort is Sort.NAME else "NULL"} AS name_key,
            {"o.price" if needs_offer else "NULL"} AS price,
            {IN_CATEGORY if is_filtered else "true"} AS in_category,

@@ -3,7 +3,7 @@
 Plan, the two legs, page: each is a module of its own; docs/search.md tells the whole way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
@@ -25,7 +25,7 @@ __all__ = ["Facet", "Filters", "Hit", "Page", "Relaxed", "SearchTimeout", "Sort"
 class Hit(products.Listing):
     """A product found; `score` is relative to the best of the whole match, `position` counts from 1.
 
-    `rules` are the merchandising rules that touched it, by name.
+    `rules` are the merchandising rules that touched it, by name; one that `is_pinned` keeps its position.
     """
 
     product_id: int
@@ -34,6 +34,7 @@ class Hit(products.Listing):
     highlights: Sequence[highlight.Range] = ()
     explanation: Explanation | None = None
     rules: tuple[str, ...] = ()
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,11 @@ class Relaxed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """`alpha` is the one in effect; `semantic` is used, off (not asked for) or absent (no weights, no vectors)."""
+    """`alpha` is the one in effect; `semantic` is used, off (not asked for) or absent (no weights, no vectors).
+
+    In a large shop a page may be `is_estimated`: its total is that of the last count, at night, and its facets are of
+    that count, or of the best products alone when the query is one very common word.
+    """
 
     results: list[Hit] = field(default_factory=list)
     total: int = 0
@@ -55,6 +60,7 @@ class Page:
     relaxed: Relaxed | None = None
     alpha: float = 0.0
     semantic: str = "off"
+    is_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Asked:
     offset: int
     alpha: float
     explain: bool
+    typed: str = ""
     rules: Sequence[Rule] = ()
 
 
@@ -90,7 +97,7 @@ def search(
         SearchTimeout: it took longer than a search may.
     """
     weight = settings.SEARCH_ALPHA if alpha is None else alpha
-    asked = Asked(query, filters or Filters(), sort, limit, offset, weight, explain)
+    asked = Asked(query, filters or Filters(), sort, limit, offset, weight, explain, typed)
     with within(settings.SEARCH_TIMEOUT_SECONDS):
         if sort is Sort.RELEVANCE:
             asked = replace(asked, rules=merchandising.met(query, asked.filters, typed=typed))
@@ -107,7 +114,7 @@ def _browsed(asked: Asked) -> Page:
     matches = browse.run(asked.filters, asked.sort, limit=limit)
     found = Placed(matches.ids, dict.fromkeys(matches.ids, 1.0))
     hits = _hits(asked, merchandising.placed(asked.rules, found, asked.filters), None)
-    return Page(results=hits, total=matches.total, facets=matches.facets)
+    return Page(results=hits, total=matches.total, facets=matches.facets, is_estimated=matches.is_estimated)
 
 
 def _found(asked: Asked, planned: Plan) -> Page:
@@ -115,18 +122,20 @@ def _found(asked: Asked, planned: Plan) -> Page:
     found = legs.run(planned, asked.filters, asked.sort, limit=limit, alpha=asked.alpha)
     placed = merchandising.placed(asked.rules, Placed(found.ids, found.scores), asked.filters)
     matches = merchandising.counted(found.matches, placed.scores.keys() - found.scores.keys())
+    written = highlight.as_written(asked.query) | highlight.as_written(asked.typed)
     return Page(
         results=_hits(asked, placed, found),
         total=matches.total,
         facets=matches.facets,
-        corrected_query=_corrected(found.plan, found.matches),
-        relaxed=_relaxed(found.plan, found.matches),
+        corrected_query=_corrected(found.plan, found.matches, written),
+        relaxed=_relaxed(found.plan, found.matches, written),
         alpha=found.alpha,
         semantic=found.semantic,
+        is_estimated=matches.is_estimated,
     )
 
 
-def _corrected(planned: Plan, matches: Matches) -> str | None:
+def _corrected(planned: Plan, matches: Matches, written: Mapping[str, str]) -> str | None:
     """The query in the spelling that its best product was found by; None when that is the query's own."""
     best = next((pk for pk, mask in zip(matches.ids, matches.masks, strict=True) if mask), None)
     corrections = dict(planned.apart)
@@ -135,15 +144,16 @@ def _corrected(planned: Plan, matches: Matches) -> str | None:
         corrections |= {part.word: part.found for part in parts if part.origin == "spelling"}
     if best is None or not corrections:
         return None
-    return " ".join(corrections.get(word, word) for word in planned.words)
+    return " ".join(corrections.get(word) or written.get(word, word) for word in planned.words)
 
 
-def _relaxed(planned: Plan, matches: Matches) -> Relaxed | None:
+def _relaxed(planned: Plan, matches: Matches, written: Mapping[str, str]) -> Relaxed | None:
     """What the first of the results that lack a word lacks; None when none of those in sight lacks any."""
     for mask in matches.masks:
         missing = [group.label for n, group in enumerate(planned.groups) if not mask >> n & 1]
         if mask and missing:
-            return Relaxed(tuple(dict.fromkeys(missing)), matches.full)
+            dropped = dict.fromkeys(written.get(word, word) for word in missing)
+            return Relaxed(tuple(dropped), matches.full)
     return None
 
 
@@ -167,6 +177,7 @@ def _hits(asked: Asked, placed: Placed, found: Found | None) -> list[Hit]:
             if found and pk in explained
             else None,
             rules=placed.rules.get(pk, ()),
+            is_pinned=pk in placed.pinned,
         )
         for position, pk in enumerate(shown, asked.offset + 1)
         if pk in listed

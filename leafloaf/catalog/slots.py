@@ -16,6 +16,9 @@ FILLERS = frozenset(FILLER_WORDS.split())
 # What follows one of these says more about the thing than what it is.
 PREPOSITION_WORDS = "with in for from of without de d du des au aux avec sans pour"
 PREPOSITIONS = frozenset(PREPOSITION_WORDS.split())
+# Whom or what a thing is for says less than what it is: snacks for kids are snacks.
+PURPOSES = frozenset({"for", "pour"})
+VAGUE = frozenset({"something", "anything", "stuff", "things", "thing"})
 UNIT_WORDS = (
     "pct gallon gallons litre litres liter liters ounce ounces gram grams pound pounds kilo kilos pack packs count "
     "quart quarts pint pints dozen"
@@ -25,6 +28,7 @@ NUMBER = re.compile(r"[0-9.]+(pct|x)?")
 
 QUANTITY_WEIGHT = 0.35
 NUMBER_WEIGHT = 0.5
+PURPOSE_WEIGHT = 0.5
 SYNONYM_FACTOR = 0.8
 COMPOUND_FACTOR = 0.9
 
@@ -34,25 +38,30 @@ Right = TypeVar("Right")
 
 @dataclass(slots=True)
 class Slot:
-    """A word of the query; `others` are words that stand for it: word, factor, origin."""
+    """A word of the query; `others` are words that stand for it: word, factor, origin.
+
+    `is_purpose` is a word after the thing itself that says whom or what it is for.
+    """
 
     word: str
     weight: float
     is_head: bool = False
+    is_purpose: bool = False
     others: list[tuple[str, float, str]] = field(default_factory=list)
 
 
-def of(words: Sequence[str], replaced: Iterable[Replaced], asked: Vocabulary) -> list[Slot]:
+def of(words: Sequence[str], replaced: Sequence[Replaced], asked: Vocabulary) -> list[Slot]:
     """The slots of the words that mean something, with their synonyms and compounds."""
     kept = frozenset(meaning(words))
     head = _head(words, kept)
+    purpose = _purpose(words, head, replaced, asked)
     slots: list[Slot] = []
     place = 0
     for each in [*replaced, Replaced(len(words), len(words), ())]:
         between = [at for at in range(place, each.start) if words[at] in kept]
-        slots += [Slot(words[at], weight(words, at), at == head) for at in between]
+        slots += [Slot(words[at], weight(words, at), at == head, at > purpose) for at in between]
         inside = [at for at in range(each.start, each.stop) if words[at] in kept]
-        own = [Slot(words[at], weight(words, at), at == head) for at in inside]
+        own = [Slot(words[at], weight(words, at), at == head, at > purpose) for at in inside]
         slots += _side_by_side(own, each.replacements, asked) if own else []
         place = each.stop
     _add_compounds(slots, asked)
@@ -78,8 +87,26 @@ def weight(words: Sequence[str], at: int) -> float:
 def _head(words: Sequence[str], kept: Collection[str]) -> int | None:
     """Where the thing itself is named: the last word that is no quantity, before any preposition."""
     stop = next((at for at, word in enumerate(words) if at and word in PREPOSITIONS), len(words))
-    places = [at for at in range(stop) if words[at] in kept and weight(words, at) == 1.0]
+    places = [
+        at for at in range(stop) if words[at] in kept and words[at] not in VAGUE and weight(words, at) == 1.0
+    ]
     return places[-1] if places else None
+
+
+def _purpose(words: Sequence[str], head: int | None, replaced: Iterable[Replaced], asked: Vocabulary) -> int:
+    """Where a purpose begins to be said; past the end when none is, or when the shop has no such thing."""
+    if head is None or not (
+        asked.products(words[head]) or any(each.start <= head < each.stop for each in replaced)
+    ):
+        return len(words)
+    return next((at for at in range(head + 1, len(words)) if words[at] in PURPOSES), len(words))
+
+
+def weigh_purposes(slots: Iterable[Slot]) -> None:
+    """Words for a purpose weigh less. After doubts are settled, which concern words of full weight alone."""
+    for slot in slots:
+        if slot.is_purpose:
+            slot.weight *= PURPOSE_WEIGHT
 
 
 def _side_by_side(own: list[Slot], replacements: Iterable[Sequence[str]], asked: Vocabulary) -> list[Slot]:

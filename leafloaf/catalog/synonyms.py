@@ -18,12 +18,6 @@ FROM catalog_synonym s, unnest(s.replacement_keys) AS r (key)
 WHERE s.is_active AND NOT s.is_one_way AND r.key = ANY (%(phrases)s::text[])
 ORDER BY 1, 2
 """
-KNOWN = """
-SELECT EXISTS (
-    SELECT FROM catalog_synonym
-    WHERE is_active AND (term_key = catalog_stem(%(word)s::text)
-        OR NOT is_one_way AND catalog_stem(%(word)s::text) = ANY (replacement_keys)))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +45,9 @@ def of(stems: list[str]) -> list[Replaced]:
     )
 
 
-def has(word: str) -> bool:
-    """Whether the word by itself has synonyms."""
-    return bool(statements.fetch(KNOWN, {"word": word})[0][0])
+def having(phrases: set[str]) -> set[str]:
+    """Those of the phrases, given as stems, that have synonyms."""
+    return {phrase for phrase, _ in statements.fetch(READ, {"phrases": list(phrases)})}
 
 
 def _apart(replaced: list[Replaced]) -> list[Replaced]:

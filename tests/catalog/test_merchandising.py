@@ -78,6 +78,7 @@ def test_a_pin_puts_a_product_in_its_position_whether_the_words_find_it_or_not()
     rule(pins={"m5": 1, "oat": 3}, name="Autumn")
     page = search("milk")
     assert skus(page) == ["m5", "m1", "oat", "m2", "m3", "m4", "m6"]
+    assert [hit.sku for hit in page.results if hit.is_pinned] == ["m5", "oat"]
     assert [hit.sku for hit in page.results if hit.rules == ("Autumn",)] == ["m5", "oat"]
     assert [hit.position for hit in page.results] == [1, 2, 3, 4, 5, 6, 7]
 

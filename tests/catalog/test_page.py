@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from leafloaf.catalog import highlight, plan
+from leafloaf.catalog import highlight, legs, plan, shelves
 from leafloaf.catalog.deadline import SearchTimeout, within
 from leafloaf.catalog.models import Product
 from leafloaf.catalog.search import Filters, search
@@ -60,6 +60,31 @@ def test_the_parts_of_a_score_add_up_to_it(make_product: MakeProduct) -> None:
     assert any(part.is_head_noun for part in second.explanation.parts)
 
 
+def test_a_shelf_is_a_part_of_the_score(make_product: MakeProduct) -> None:
+    make_product("Whole Milk", category="Dairy > Milk")
+    make_product("Dairy Milk", category="Snacks")
+    for hit in search("milk", explain=True).results:
+        why = hit.explanation
+        assert why is not None
+        assert why.shelf == (shelves.FACTOR if hit.name == "Whole Milk" else 1)
+        assert why.keyword == pytest.approx(sum(part.score for part in why.parts) * why.shelf)
+
+
+def test_what_was_written_is_shown_as_it_was_written() -> None:
+    written = highlight.as_written("Crème 35 % l'huile 2%lait 500g")
+    assert written["creme"] == "crème"
+    assert written["35pct"] == "35 %"
+    assert written["2pct"] == "2%"
+    assert written["huile"] == "huile"
+    assert written["500"] == "500"
+
+
+def test_whatever_both_legs_find_has_a_score() -> None:
+    standing = legs._standing([3, 1, 2, 4], {3: 1.0, 1: 0.4, 2: 0.0})
+    assert [standing[pk] for pk in (3, 1)] == [1.0, 0.4]
+    assert 0.4 > standing[2] > standing[4] > 0
+
+
 def test_nothing_is_explained_unasked(make_product: MakeProduct) -> None:
     make_product("Milk")
     assert search("milk").results[0].explanation is None
@@ -85,3 +110,17 @@ def test_a_search_that_takes_too_long_is_stopped_and_the_limit_goes_with_it(db: 
     with within(7):
         assert limit() == "7s"
     assert limit() == before
+
+
+@pytest.mark.parametrize(
+    ("filters", "are_any"),
+    [
+        (Filters(), False),
+        (Filters(said=[], category=[], brand="", dietary=[]), False),  # as a request without filters has them
+        (Filters(said=["vegan"]), True),
+        (Filters(in_stock=False), True),
+        (Filters(price_min=0), True),
+    ],
+)
+def test_filters_that_ask_for_nothing_are_none(filters: Filters, are_any: bool) -> None:
+    assert filters.are_any is are_any

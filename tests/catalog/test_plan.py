@@ -121,3 +121,47 @@ def test_a_whole_brand_is_known_and_no_brand_inside_it() -> None:
 def test_a_long_text_of_unknown_words_is_cut() -> None:
     planned = plan.make(" ".join(f"zq{n}xv" for n in range(60)))
     assert len(planned.groups) <= plan.MOST_WORDS
+
+
+def test_a_misspelt_word_is_read_with_those_beside_it(make_product: MakeProduct) -> None:
+    """By itself it is likelier to be another word, and the phrase alone has a synonym."""
+    make_product("Circuit Board")
+    make_product("Circuit Tester")
+    Synonym.objects.create(term="breakfast circles", replacements=["chocolate bar"])
+    page = search("breakfast circlet")
+    assert page.results[0].name == "Chocolate Bar"
+    assert page.corrected_query == "breakfast circles"
+
+
+def test_a_word_that_some_product_has_is_never_read_as_another(make_product: MakeProduct) -> None:
+    make_product("Trall Mix")
+    Synonym.objects.create(term="trail mix", replacements=["chocolate bar"])
+    assert found("trall mix") == "Trall Mix"
+
+
+def test_what_a_thing_is_for_says_less_than_what_it_is(make_product: MakeProduct) -> None:
+    for n in range(5):
+        make_product(f"Sponge {n}")
+    make_product("Kids Shampoo")
+    indexing.refresh()
+    assert found("sponges for kids").startswith("Sponge")
+    assert found("something for kids") == "Kids Shampoo"
+
+
+@pytest.mark.parametrize("query", ["candy", "the candy", "candies for kids", "2 candy", "candi"])
+def test_a_shelf_that_is_called_what_is_asked_for_comes_first(make_product: MakeProduct, query: str) -> None:
+    make_product("Cough Candy", category="Pharmacy > Throat")
+    make_product("Fizzy Sour Cola Bottle Candy", category="Snacks > Chocolate & Candy")
+    assert found(query) == "Fizzy Sour Cola Bottle Candy"
+
+
+def test_a_shelf_is_not_meant_by_a_word_beside_others(make_product: MakeProduct) -> None:
+    make_product("Vanilla Wafers", category="Snacks > Wafers")
+    assert plan.make("wafers").shelves
+    assert not plan.make("vanilla wafers").shelves
+
+
+def test_the_shelves_below_are_meant_too(make_product: MakeProduct) -> None:
+    make_product("Oreo", category="Snacks > Cookies > Filled")
+    assert len(plan.make("snack").shelves) == 3
+    assert len(plan.make("cookies").shelves) == 2
