@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Affinities:
     categories: dict[str, float]
     """By path; a shelf's score includes those of the shelves in it."""
     disliked: frozenset[str] = frozenset()
-    """Products that more was said against than for."""
+    """Products that were rated low, with nothing said for them since."""
 
     def liking(self, product: str, brand: str | None, category: str | None) -> float:
         """How much a product is liked for itself, for its brand and for its shelf: -1, or 0 to 1."""
@@ -34,9 +35,14 @@ class Affinities:
 
 def measured(
     strengths: Floats, place: np.ndarray, products: Sequence[str], brands: Sequence[str | None],
-    categories: Sequence[str | None],
+    categories: Sequence[str | None], disliked: frozenset[str] = frozenset(),
+    is_saturating: bool = False,
 ) -> Affinities:  # fmt: skip
-    """From what each mark says, the place of its product, and what is known of the product at each place."""
+    """From what each mark says, the place of its product, and what is known of the product at each place.
+
+    Sums stop at 1, or come nearer to it all the time.
+    """
+    scores = saturated if is_saturating else capped
     sums = np.bincount(place, strengths, minlength=len(products)).tolist()
     by_brand: dict[str, float] = {}
     by_category: dict[str, float] = {}
@@ -45,12 +51,18 @@ def measured(
             by_brand[brand] = by_brand.get(brand, 0.0) + total
         for path in paths(category):
             by_category[path] = by_category.get(path, 0.0) + total
-    return Affinities(capped(dict(zip(products, sums, strict=True))), capped(by_brand), capped(by_category))
+    by_product = dict(zip(products, sums, strict=True))
+    return Affinities(scores(by_product), scores(by_brand), scores(by_category), disliked)
 
 
 def capped(sums: dict[str, float]) -> dict[str, float]:
     """Scores from 0 to 1, without those of 0."""
     return {key: min(total, 1.0) for key, total in sums.items() if total > 0}
+
+
+def saturated(sums: dict[str, float]) -> dict[str, float]:
+    """The same, coming nearer to 1 all the time: who bought more often keeps the higher score."""
+    return {key: 1 - exp(-total) for key, total in sums.items() if total > 0}
 
 
 def paths(category: str | None) -> list[str]:

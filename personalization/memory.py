@@ -16,10 +16,12 @@ from personalization import affinity, marks
 from personalization.affinity import Affinities
 from personalization.decay import Decay, Floats
 from personalization.histories import Numbers
-from personalization.marks import Marks, Seconds
+from personalization.marks import Marks, Seconds, Signal
 from personalization.people import Person
 
 KEPT_SECONDS = 60 * 60
+FOR = (Signal.CLICK, Signal.CART, Signal.PURCHASE)
+"""What speaks for a product; a good rating is stored as a click, a look says little."""
 ROWS = """
 SELECT kept.product_id, product.name, brand.name, category.path, coalesce(product.dietary::text[], '{}'),
        kept.marks, kept.paid
@@ -63,26 +65,35 @@ class Memory:
         """All marks, and for each the place of its product."""
         return marks.joined(row.marks for row in self.products)
 
-    def of(self, signal: marks.Signal) -> tuple[Marks, Numbers]:
+    def of(self, signal: Signal) -> tuple[Marks, Numbers]:
         """The marks of one signal, and the places of their products."""
         every, place = self.joined
         chosen = every["signal"] == signal
         return every[chosen], place[chosen]
 
-    def strengths(self, now: float) -> Floats:
-        """What each mark says now."""
-        return Decay.of(settings.SIGNALS).strengths(self.joined[0], now)
-
-    def affinities(self, now: float) -> Affinities:
-        """The preference scores at a moment in seconds since 1970."""
-        rows = self.products
+    def affinities(self, now: float, profile: str = "founding") -> Affinities:
+        """The preference scores at a moment in seconds since 1970, by one of `SIGNAL_PROFILES`."""
+        rows, chosen = self.products, settings.SIGNAL_PROFILES[profile]
+        strengths = Decay.of(chosen["signals"]).strengths(self.joined[0], now)
         return affinity.measured(
-            self.strengths(now),
+            strengths,
             self.joined[1],
             [row.product_id for row in rows],
             [row.brand for row in rows],
             [row.category for row in rows],
+            self._disliked(strengths),
+            chosen["is_saturating"],
         )
+
+    def _disliked(self, strengths: Floats) -> frozenset[str]:
+        """The products with a low rating that still counts, and nothing said for them since."""
+        every, place = self.joined
+        against, latest = (np.full(len(self.products), -1) for _ in range(2))
+        is_against = (every["signal"] == Signal.DISLIKED) & (strengths < 0)
+        for last, chosen in ((against, is_against), (latest, np.isin(every["signal"], FOR))):
+            np.maximum.at(last, place[chosen], every["second"][chosen].astype(np.int64))
+        rows = np.flatnonzero((against >= 0) & (against >= latest))
+        return frozenset(self.products[row].product_id for row in rows)
 
 
 NOTHING = Memory([], np.zeros(0, np.int64))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from django.conf import settings
 
 from personalization import rerank
 from personalization.affinity import Affinities
@@ -49,7 +50,7 @@ def ordered(results: Sequence[Result], memory: Memory, now: datetime, page: int)
     """
     if not memory.products:
         return None
-    affinities = memory.affinities(now.timestamp())
+    affinities = memory.affinities(now.timestamp(), settings.RERANK_PROFILE)
     best = max((result.score for result in results), default=0.0) or 1.0
     candidates = [
         rerank.Candidate(

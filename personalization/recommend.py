@@ -15,7 +15,6 @@ from functools import partial
 
 import uuid6
 from django.utils import timezone
-from msgspec.structs import replace
 
 from personalization import (
     baskets,
@@ -26,19 +25,17 @@ from personalization import (
     diversity,
     inferred,
     learned,
-    marks,
-    memory,
     mishaps,
     on_sale,
     popularity,
     predictions,
+    profiles,
     shelves,
 )
 from personalization.affinity import Affinities
 from personalization.candidates import Candidate, Pool, Source, rank
 from personalization.deadline import Deadline, TooLate
 from personalization.learned import Learned
-from personalization.marks import Signal
 from personalization.memory import Memory
 from personalization.on_sale import Listing
 from personalization.people import Person
@@ -120,6 +117,7 @@ def for_person(
     predicted = _add_personal(pool, known, shop, limit, until) if known.memory.products else None
     _add_complements(pool, known, until)
     _add_popular(pool, until)
+    _add_from_shelves(pool, limit, until)
     chosen = _chosen(pool, known, limit, until)
     zone = timezone.get_default_timezone()
     for candidate, _ in chosen:
@@ -162,7 +160,7 @@ def _known(
 ) -> tuple[Status, Known]:
     is_off = person is not None and not person.is_personalized
     until.check()
-    held = _allowed(person, memory.read(person))
+    held = profiles.remembered(person)
     status = Status.OFF if is_off else Status.OK if held.products else Status.NO_HISTORY
     until.check()
     dismissed = dismissals.of(person.subject_id) if person else set()
@@ -174,16 +172,6 @@ def _known(
     return status, Known(
         held, affinities, [sku for sku in cart if "\0" not in sku][:MOST_CART], kept_away, suits
     )
-
-
-def _allowed(person: Person | None, held: Memory) -> Memory:
-    """Without the purchases of who does not want them used."""
-    if person is None or person.keeps_purchases:
-        return held
-    others = [(row, marks.marks(row.marks)) for row in held.products]
-    others = [(row, every[every["signal"] != Signal.PURCHASE]) for row, every in others]
-    kept = [replace(row, marks=every.tobytes(), paid=b"") for row, every in others if len(every)]
-    return Memory(kept, held.orders)
 
 
 def _suiting(person: Person | None, held: Memory) -> Callable[[Listing], bool]:
@@ -224,6 +212,14 @@ def _add_popular(pool: Pool, until: Deadline) -> None:
         until.check()
         usual = [sku for sku in popularity.popular(POPULARS, USUAL_DAYS) if sku not in set(recent)]
         _add_ranked(pool, usual, POPULAR / 2, "Popular this month")
+
+
+def _add_from_shelves(pool: Pool, limit: int, until: Deadline) -> None:
+    """Fills a list that would be too short, as all are in a shop where nobody has done anything yet."""
+    if len(pool.found) < limit + SPARE:
+        until.check()
+        others = [sku for sku in shelves.some_of_each() if sku not in pool.found]
+        _add_ranked(pool, others, POPULAR / 4, "From our shelves")
 
 
 def _add_ranked(pool: Pool, skus: list[str], most: float, reason: str) -> None:

@@ -1,6 +1,6 @@
-"""What the catalogue says of whole shelves: which labels their products carry, and what they cost.
+"""What the catalogue says of whole shelves: which labels their products carry, what they cost, and a few of each.
 
-Labels are read once for each version of the catalogue and kept in the process.
+Labels and the few are read once for each version of the catalogue and kept in the process.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,17 @@ SELECT category.path, product.dietary::text[], count(*)
 FROM catalog_product AS product LEFT JOIN catalog_category AS category ON category.id = product.category_id
 GROUP BY category.path, product.dietary
 """
+SOME = """
+SELECT sku FROM (
+    SELECT sku, count(*) OVER shelf AS size, row_number() OVER (shelf ORDER BY product.id) AS place
+    FROM (SELECT id, sku, category_id FROM catalog_product ORDER BY id LIMIT %(looked_at)s) AS product
+    LEFT JOIN catalog_offer AS offer ON offer.product_id = product.id
+    WHERE coalesce(offer.in_stock, true)
+    WINDOW shelf AS (PARTITION BY category_id)
+) AS shelved
+WHERE place <= %(of_each)s ORDER BY place, size DESC, sku COLLATE "C" LIMIT %(most)s
+"""
+LOOKED_AT, OF_EACH, MOST = 2_000, 3, 200
 PRICES = """
 SELECT category.path, array_agg(offer.price::float8)
 FROM catalog_category AS category
@@ -34,6 +45,20 @@ def labels() -> Shelves:
 @lru_cache(maxsize=2)
 def _labels(of_version: str) -> Shelves:
     return diet.shelves(statements.fetch(LABELLED))
+
+
+def some_of_each() -> tuple[str, ...]:
+    """SKUs in stock, one of each shelf in turn, the larger shelves first: what is shown before anybody did anything.
+
+    Of the products that the shop has had for longest, so that a large catalogue takes no longer.
+    """
+    return _some_of_each(version.current())
+
+
+@lru_cache(maxsize=2)
+def _some_of_each(of_version: str) -> tuple[str, ...]:
+    numbers = {"looked_at": LOOKED_AT, "of_each": OF_EACH, "most": MOST}
+    return tuple(sku for (sku,) in statements.fetch(SOME, numbers))
 
 
 def prices(paths: Iterable[str]) -> dict[str, list[float]]:

@@ -30,8 +30,10 @@ WORDINGS: dict[str, dict[str, dict[str, str]]] = {
             "fr": "Déduire de mes achats l'alimentation et la taille de mon ménage.",
         },
         Purpose.RETENTION: {
-            "en": "Keep what I do here for at most this many days.",
-            "fr": "Conserver ce que je fais ici au plus ce nombre de jours.",
+            "en": "Keep what I do here for at most this many days. "
+            "At 90, what I bought is remembered for 180 days, to tell when I need it again.",
+            "fr": "Conserver ce que je fais ici au plus ce nombre de jours. "
+            "À 90, mes achats restent connus 180 jours, pour savoir quand j'en aurai encore besoin.",
         },
     }
 }

@@ -33,7 +33,9 @@ SURFACE = "recommendations"
 USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
 GPC = OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control.")
 FRESH = {"Cache-Control": "no-store"}
-NOBODY = "Say whose dismissals: send the shop's id of the user in X-User-Id, with a secret key, or a user token."
+NOBODY = (
+    "Say whose dismissals: send the shop's id of the user in X-User-Id, with a secret key, or a user token."
+)
 
 encoder = msgspec.json.Encoder(decimal_format="string")
 

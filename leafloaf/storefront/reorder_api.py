@@ -13,6 +13,7 @@ from leafloaf.access import identity
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.serializers import StrictSerializer
 from personalization import people, reorders
+from privacy import gpc
 
 USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
 
@@ -59,7 +60,8 @@ class ReorderView(APIView):
     def get(self, request: Request) -> Response:
         asked = ReorderRequestSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        found = answered(identity.named_user(request, None), asked.validated_data["limit"])
+        user_id = identity.named_user(request, None)
+        found = answered(None if gpc.is_on(request) else user_id, asked.validated_data["limit"])
         answer = ReorderAnswerSerializer(found).data
         return Response(answer, headers={"Cache-Control": "private, no-store"})
 
