@@ -270,12 +270,12 @@ SINKS: dict[str, dict[str, Any]] = {
             "dataset": BIGQUERY_DATASET,
             "location": BIGQUERY_LOCATION,
             "endpoint": BIGQUERY_ENDPOINT,
-            "views": ("personalization.warehouse.views",),
+            "views": ("personalization.aggregation.warehouse.views",),
         },
     },
 }
 # What is derived from events in the statement that stores them.
-PROJECTIONS = ["personalization.projection.projection"]
+PROJECTIONS = ["personalization.signals.projection.projection"]
 RAW_EVENT_RETENTION_DAYS = 90
 OUTBOX_LEASE_SECONDS = float(env.number("OUTBOX_LEASE_SECONDS", "120", minimum="1"))
 
@@ -397,7 +397,7 @@ RERANK_PROFILE = env.choice("RERANK_PROFILE", ("FOUNDING", "LASTING"), "LASTING"
 
 # Privacy: whom a change of a person's settings is told to, in the transaction that makes it
 
-PRIVACY_LISTENERS = ["personalization.forgetting.listen"]
+PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
 
 # Storefront
 
@@ -444,7 +444,7 @@ DASHBOARDS = [
     "capture.dashboard.BackendHealth",
     "capture.quality_dashboard.DataQuality",
     "leafloaf.storefront.analytics_dashboard.SearchAnalytics",
-    "personalization.trends_dashboard.ShopTrends",
+    "personalization.aggregation.trends_dashboard.ShopTrends",
 ]
 
 # Tests and benches read real data sets from this folder and skip, saying so, when it is not given.

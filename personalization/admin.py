@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from capture.admin import LookOnly
-from personalization import packing, versions
+from personalization.learning import packing, versions
 from personalization.models import LearnedVersion
 
 MAY_USE = "personalization.change_learnedversion"

@@ -13,15 +13,15 @@ from rest_framework.views import APIView
 from leafloaf.access.identity import named_user
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Invalid
-from personalization import people, person_graph, profiles
+from personalization import person_graph, profiles
 from personalization.graph import Graph
-from personalization.people import Person
-from personalization.profiles import Status
 from personalization.serializers import (
     GraphAnswerSerializer,
     ProfileAnswerSerializer,
     ProfileRequestSerializer,
 )
+from personalization.signals import people
+from personalization.signals.people import Person, Status
 from privacy import gpc
 
 HEADERS = [

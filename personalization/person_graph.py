@@ -6,12 +6,13 @@ from itertools import pairwise
 import numpy as np
 from django.utils import timezone
 
-from personalization import graph, profiles, reorders
+from personalization import graph, profiles
 from personalization.graph import Cycle, Graph, Product, Tastes
-from personalization.marks import HUNDREDTHS, Signal
-from personalization.memory import Memory
-from personalization.people import Person
-from personalization.profiles import Profile, Status
+from personalization.profiles import Profile
+from personalization.recommending import reorders
+from personalization.signals.marks import HUNDREDTHS, Signal
+from personalization.signals.memory import Memory
+from personalization.signals.people import Person, Status
 
 MOST_CYCLES = 100
 TOLD = ("size", "has_children", "has_pets")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,23 +11,18 @@ import numpy as np
 from django.conf import settings
 
 from leafloaf.lib import statements
-from personalization import inferred, marks, memory
-from personalization.decay import DAY, Decay
-from personalization.household import Hint
-from personalization.marks import Signal
-from personalization.memory import Memory
-from personalization.people import Person
+from personalization.inference import inferred
+from personalization.inference.household import Hint
+from personalization.signals import marks, memory
+from personalization.signals.decay import DAY, Decay
+from personalization.signals.marks import Signal
+from personalization.signals.memory import Memory
+from personalization.signals.people import Person, Status
 
 MOST = 100
 """Of each kind, the best."""
 DIGITS = 4
 UPDATED = "SELECT updated_at FROM personalization_profile WHERE subject_id = %s"
-
-
-class Status(StrEnum):
-    OK = "ok"
-    OFF = "off"
-    NO_HISTORY = "no_history"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from leafloaf.lib.serializers import StrictSerializer
-from personalization.profiles import Status
-
-STATUSES = [status.value for status in Status]
+from personalization.signals.people import UNHURRIED
 
 
 class ProfileRequestSerializer(StrictSerializer):
@@ -49,7 +47,7 @@ class ProfileAnswerSerializer(serializers.Serializer[Any]):
     consent of its own is null without it.
     """
 
-    status = serializers.ChoiceField(STATUSES)
+    status = serializers.ChoiceField(UNHURRIED)
     categories = serializers.DictField(child=serializers.FloatField(), help_text="By path, from 0 to 1.")
     brands = serializers.DictField(child=serializers.FloatField())
     products = serializers.DictField(child=serializers.FloatField(), help_text="By SKU.")
@@ -100,7 +98,7 @@ class GraphPatternSerializer(serializers.Serializer[Any]):
 class GraphAnswerSerializer(serializers.Serializer[Any]):
     """What is remembered of a user, as a graph of their own under their pseudonym."""
 
-    status = serializers.ChoiceField(STATUSES)
+    status = serializers.ChoiceField(UNHURRIED)
     entities = GraphEntitySerializer(many=True)
     relationships = GraphRelationshipSerializer(many=True)
     temporal_patterns = GraphPatternSerializer(many=True)

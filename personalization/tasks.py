@@ -4,15 +4,11 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from personalization import (
-    aggregates,
-    attribution,
-    basket_counts,
-    exposures,
-    fitting,
-    forgetting,
-    meal_groups,
-)
+from personalization.aggregation import aggregates
+from personalization.companions import basket_counts, meal_groups
+from personalization.learning import fitting
+from personalization.recommending import attribution, exposures
+from personalization.signals import forgetting
 
 
 @shared_task(soft_time_limit=280)

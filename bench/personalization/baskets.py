@@ -9,9 +9,9 @@ import numpy as np
 from bench.figures import Table
 from bench.personalization import metrics, peers
 from bench.personalization.sets import Cut, fold
-from personalization import next_basket, training
-from personalization.counters import Counters
-from personalization.histories import Histories, Numbers
+from personalization.prediction import next_basket, training
+from personalization.prediction.counters import Counters
+from personalization.prediction.histories import Histories, Numbers
 
 PACKED = 4 * (1 + len(Counters.__dataclass_fields__))
 """Bytes a product of a shopper: its number and its counters."""

@@ -5,12 +5,12 @@ import numpy as np
 from bench.figures import Table
 from bench.personalization import metrics
 from bench.personalization.sets import Cut, fold
-from personalization import complements, cooccurrence
-from personalization.associations import baskets
-from personalization.complements import Companions
-from personalization.cooccurrence import Neighbours
-from personalization.counters import Floats
-from personalization.histories import Histories, Numbers
+from personalization.prediction import complements, cooccurrence
+from personalization.prediction.associations import baskets
+from personalization.prediction.complements import Companions
+from personalization.prediction.cooccurrence import Neighbours
+from personalization.prediction.counters import Floats
+from personalization.prediction.histories import Histories, Numbers
 
 AT = 10
 Query = tuple[int, Numbers, int]

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import numpy as np
 import psycopg
 
-from personalization import marks
-from personalization.marks import MARK, Signal
+from personalization.signals import marks
+from personalization.signals.marks import MARK, Signal
 
 PRODUCTS, SHELVES, BRANDS = 5000, 100, 250
 REGULAR, OTHER = 150, 10

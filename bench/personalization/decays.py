@@ -15,10 +15,10 @@ import numpy as np
 from bench.figures import Table
 from bench.personalization import sets
 from bench.personalization.metrics import spread
-from personalization import rerank
-from personalization.counters import Floats, order_from_end, until
-from personalization.histories import Histories, Numbers
-from personalization.rerank import Candidate
+from personalization.prediction.counters import Floats, order_from_end, until
+from personalization.prediction.histories import Histories, Numbers
+from personalization.recommending import rerank
+from personalization.recommending.rerank import Candidate
 
 PAGE, CANDIDATES = 20, 60
 LEAST = 5

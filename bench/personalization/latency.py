@@ -50,7 +50,7 @@ def environment(running: Stack, redis: str) -> dict[str, str]:
 
 
 def tables(running: Stack) -> list[Table]:
-    from personalization import fitting
+    from personalization.learning import fitting
 
     heads = [f"{size:,} shoppers, p{share * 100:.0f}" for size in SIZES for share in SHARES]
     made = Table("personalization latency", ["ms, one client", "Redis", *heads])
@@ -116,7 +116,9 @@ def own_acts() -> Iterator[tuple[str, Act]]:
 
     from capture import ingest
     from leafloaf.catalog import search
-    from personalization import memory, people, person_graph, personal_order, profiles, recommend, reorders
+    from personalization import person_graph, profiles
+    from personalization.recommending import personal_order, recommend, reorders
+    from personalization.signals import memory, people
 
     hits = search.search("", limit=60).results
 
@@ -242,7 +244,7 @@ def sizes(running: Stack, shoppers: int) -> Sequence[str]:
 
 def forgetting(running: Stack) -> list[Sequence[str]]:
     """With nothing old, with the views of all grown old in a tenth of the people, and again."""
-    from personalization import forgetting as own
+    from personalization.signals import forgetting as own
 
     found = []
     for name, statement in (

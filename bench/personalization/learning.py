@@ -21,7 +21,7 @@ from bench.figures import Spread, Table, percentile
 from bench.personalization import sets
 from bench.stack import Stack
 from leafloaf.stack.services import REPOSITORY
-from personalization.histories import Histories, Numbers
+from personalization.prediction.histories import Histories, Numbers
 
 LINES = 1_000_000
 DAY = 86_400
@@ -35,7 +35,7 @@ RESIDENT = """
 import json, os, time
 import django; django.setup()
 from django.db import connection
-from personalization import learned
+from personalization.learning import learned
 connection.ensure_connection()
 def resident(): return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 before, started = resident(), time.perf_counter()
@@ -124,7 +124,7 @@ def regulars(running: Stack, products: list[str]) -> None:
 
 
 def fitting() -> Table:
-    from personalization import shop_history
+    from personalization.learning import shop_history
     from personalization.models import LearnedVersion
 
     started = time.perf_counter()
@@ -158,7 +158,9 @@ def fitting() -> Table:
 def latencies(running: Stack) -> Table:
     from django.utils import timezone
 
-    from personalization import learned, memory, people, reorders
+    from personalization.learning import learned
+    from personalization.recommending import reorders
+    from personalization.signals import memory, people
     from privacy.models import Subject
 
     users = list(Subject.objects.order_by("-created_at").values_list("user_id", flat=True)[:REGULARS])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personalization.accuracy import auc, calibration_error
+from personalization.prediction.accuracy import auc, calibration_error
 
 __all__ = ["AT", "auc", "calibration_error", "of_basket", "spread"]
 

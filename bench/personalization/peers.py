@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personalization.cooccurrence import runs
-from personalization.counters import Floats
-from personalization.histories import Histories, Numbers
+from personalization.prediction.cooccurrence import runs
+from personalization.prediction.counters import Floats
+from personalization.prediction.histories import Histories, Numbers
 
 Scorer = Callable[[Numbers], Floats]
 ASSUMED_DAYS = 7

@@ -6,10 +6,10 @@ import numpy as np
 
 from bench.figures import Table
 from bench.personalization import metrics, sets
-from personalization import reorder, reorder_training
-from personalization.counters import Floats
-from personalization.histories import Histories
-from personalization.reorder import Reorders
+from personalization.prediction import reorder, reorder_training
+from personalization.prediction.counters import Floats
+from personalization.prediction.histories import Histories
+from personalization.prediction.reorder import Reorders
 
 BACK = (365, 330, 290, 250, 185)
 """Days before the end of the history."""

@@ -94,7 +94,7 @@ def row(event_id: str, shopper: int, basket: Sequence[str]) -> tuple[object, ...
 
 
 def counting(running: Stack, shop: Shop, lines: int) -> Table:
-    from personalization import basket_counts, meal_groups
+    from personalization.companions import basket_counts, meal_groups
 
     table = Table("complements counting", (f"{lines:,} order lines, {PRODUCTS:,} products", "seconds"))
     table.rows.append(("count all, list the companions", f"{timed(lambda: basket_counts.run(10**6)):.1f}"))
@@ -127,7 +127,7 @@ def sizes() -> str:
 
 
 def latencies(running: Stack, shop: Shop) -> Table:
-    from personalization import baskets, meal_groups
+    from personalization.companions import baskets, meal_groups
 
     shares = [f"p{share * 100:.0f}, ms" for share in SHARES]
     table = Table("complements latency", ("20 complements, one client", *shares))

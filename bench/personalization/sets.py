@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from personalization import histories
-from personalization.counters import order_from_end, until
-from personalization.histories import Histories
+from personalization.prediction import histories
+from personalization.prediction.counters import order_from_end, until
+from personalization.prediction.histories import Histories
 
 YEAR = 365
 

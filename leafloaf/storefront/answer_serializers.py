@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from leafloaf.storefront.recommendation_serializers import RecommendationSerializer
 from leafloaf.storefront.serializers import ExecutionSerializer, PageSerializer
-from personalization.recommend import Status
+from personalization.signals.people import Status
 
 
 class SearchAnswerSerializer(PageSerializer):

@@ -27,8 +27,8 @@ from leafloaf.storefront import beside, intent, search
 from leafloaf.storefront.intent import Intent, known
 from leafloaf.storefront.recommendations_api import item_shown
 from leafloaf.storefront.search import Facts, Request
-from personalization import people
-from personalization.people import Person
+from personalization.signals import people
+from personalization.signals.people import Person
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from django.conf import settings
 
 from leafloaf.storefront.search import Request
-from personalization import exposures, recommend
-from personalization.people import Person
-from personalization.recommend import Recommendations, Status
+from personalization.recommending import exposures, recommend
+from personalization.recommending.recommend import Recommendations
+from personalization.signals.people import Person, Status
 
 SURFACE = "search"
 LENGTH = 10

@@ -15,8 +15,8 @@ from leafloaf.catalog import products
 from leafloaf.lib import statements
 from leafloaf.lib.serializers import StrictSerializer
 from leafloaf.storefront.serializers import SearchResultSerializer
-from personalization import baskets, meal_groups
-from personalization.baskets import Complement
+from personalization.companions import baskets, meal_groups
+from personalization.companions.baskets import Complement
 
 KEPT_SECONDS = 60
 """How long a browser may keep an answer: what it comes from is counted as often."""

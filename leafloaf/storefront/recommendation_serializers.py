@@ -6,8 +6,9 @@ from rest_framework import serializers
 
 from leafloaf.lib.serializers import StrictSerializer
 from leafloaf.storefront.serializers import SearchResultSerializer
-from personalization.candidates import Source
-from personalization.recommend import MOST_CART, Status
+from personalization.recommending.candidates import Source
+from personalization.recommending.recommend import MOST_CART
+from personalization.signals.people import UNHURRIED
 
 
 class RecommendationsRequestSerializer(StrictSerializer):
@@ -44,7 +45,7 @@ class RecommendationsAnswerSerializer(serializers.Serializer[Any]):
     items = RecommendationSerializer(many=True)
     list_id = serializers.CharField()
     model_version = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField([Status.OK.value, Status.OFF.value, Status.NO_HISTORY.value])
+    status = serializers.ChoiceField(UNHURRIED)
 
 
 class DismissalRequestSerializer(StrictSerializer):

@@ -24,9 +24,10 @@ from leafloaf.storefront.recommendation_serializers import (
     RecommendationsAnswerSerializer,
     RecommendationsRequestSerializer,
 )
-from personalization import dismissals, exposures, people, recommend
-from personalization.people import Person
-from personalization.recommend import Item, Recommendations
+from personalization.recommending import dismissals, exposures, recommend
+from personalization.recommending.recommend import Item, Recommendations
+from personalization.signals import people
+from personalization.signals.people import Person
 from privacy import gpc, subjects
 
 SURFACE = "recommendations"

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from leafloaf.access import identity
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.serializers import StrictSerializer
-from personalization import people, reorders
+from personalization.recommending import reorders
+from personalization.signals import people
 from privacy import gpc
 
 USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
@@ -46,7 +47,7 @@ class ReorderItemSerializer(serializers.Serializer[Any]):
 class ReorderAnswerSerializer(serializers.Serializer[Any]):
     """`status`: `off` when the user does not allow it or none is named, `no_history` when nothing was bought twice."""
 
-    status = serializers.ChoiceField([outcome.value for outcome in reorders.Outcome], source="outcome")
+    status = serializers.ChoiceField(people.UNHURRIED, source="outcome")
     items = ReorderItemSerializer(many=True)
 
 
@@ -68,5 +69,5 @@ class ReorderView(APIView):
 
 def answered(user_id: str | None, limit: int) -> reorders.Answer:
     if user_id is None:
-        return reorders.Answer(reorders.Outcome.OFF, [])
+        return reorders.Answer(people.Status.OFF, [])
     return reorders.answer(people.known(user_id), timezone.now(), limit)

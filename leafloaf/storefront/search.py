@@ -12,8 +12,9 @@ from capture import events
 from leafloaf.catalog import faceting
 from leafloaf.catalog import search as catalogue
 from leafloaf.storefront import intent
-from personalization import memory, personal_order
-from personalization.people import Person
+from personalization import profiles
+from personalization.recommending import personal_order
+from personalization.signals.people import Person
 
 ABOUT_PRODUCTS = intent.SEARCHES | intent.TO_THE_ORDER | {"recipe"}
 """Who asks for anything else ("where is my order") is shown products only if they have all the words."""
@@ -100,18 +101,20 @@ def find(request: Request, meant: intent.Intent) -> Found:
 def find_for(request: Request, meant: intent.Intent, person: Person) -> Found:
     """The same results in the order for one person, when it is theirs to choose: the best `CANDIDATES` by relevance.
 
-    Whoever asks for an order of their own, or for a page further down, is given it as anybody is.
+    What comes after those, and an order that was asked for, is as it is for anybody.
     """
-    if request.sort != catalogue.Sort.RELEVANCE or request.offset + request.limit > CANDIDATES:
+    if request.sort != catalogue.Sort.RELEVANCE or request.offset >= CANDIDATES:
         return find(request, meant)
-    found = find(replace(request, limit=CANDIDATES, offset=0), meant)
+    end = request.offset + request.limit
+    found = find(replace(request, limit=max(CANDIDATES, end), offset=0), meant)
     started, hits = time.perf_counter(), found.page.results
-    order = personal_order.ordered(hits, memory.read(person), timezone.localtime(), request.limit)
-    places = order.places if order else range(len(hits))
+    remembered = profiles.remembered(person)
+    order = personal_order.ordered(hits[:CANDIDATES], remembered, timezone.localtime(), request.limit)
+    places = [*(order.places if order else range(len(hits[:CANDIDATES]))), *range(CANDIDATES, len(hits))]
     shown = [
         replace(hits[place], position=position)
         for position, place in enumerate(places, 1)
-        if request.offset < position <= request.offset + request.limit
+        if request.offset < position <= end
     ]
     return replace(
         found,

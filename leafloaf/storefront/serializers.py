@@ -76,7 +76,7 @@ class ScorePartSerializer(serializers.Serializer[Any]):
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):
-    """Each part of the score: `keyword` = (sum of the parts + brand_bonus) x coverage.
+    """Each part of the score: `keyword` = (sum of the parts + brand_bonus) x coverage x shelf.
 
     `semantic` is the likeness in meaning, `fused` both together; null where that leg has not found the product.
     """
@@ -84,6 +84,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     parts = ScorePartSerializer(many=True)
     brand_bonus = serializers.FloatField()
     coverage = serializers.FloatField()
+    shelf = serializers.FloatField(help_text="More than 1 on a shelf that is called as the query is.")
     keyword = serializers.FloatField()
     semantic = serializers.FloatField(allow_null=True)
     fused = serializers.FloatField(allow_null=True)
@@ -193,6 +194,10 @@ class PageSerializer(serializers.Serializer[Any]):
 
     results = SearchResultSerializer(source="page.results", many=True)
     total = serializers.IntegerField(source="page.total")
+    is_estimated = serializers.BooleanField(
+        source="page.is_estimated",
+        help_text="Whether total and facets are of last night's count, or of a part.",
+    )
     facets = FacetsSerializer(source="page.facets")
     corrected_query = serializers.CharField(source="page.corrected_query", allow_null=True)
     relaxed = RelaxedSerializer(allow_null=True)

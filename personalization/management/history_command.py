@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from personalization import histories
-from personalization.histories import Histories
+from personalization.prediction import histories
+from personalization.prediction.histories import Histories
 
 LISTED = 20
 

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 (
                     "orders",
                     models.BinaryField(
-                        default=b"", help_text="When each order was made: `personalization.marks`."
+                        default=b"", help_text="When each order was made: `personalization.signals.marks`."
                     ),
                 ),
                 ("updated_at", models.DateTimeField(db_default=Now())),
@@ -44,7 +44,9 @@ class Migration(migrations.Migration):
                 ("product_id", models.CharField(help_text="The product's SKU.", max_length=64)),
                 (
                     "marks",
-                    models.BinaryField(help_text="Signals with their times: `personalization.marks`."),
+                    models.BinaryField(
+                        help_text="Signals with their times: `personalization.signals.marks`."
+                    ),
                 ),
                 (
                     "paid",

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                     "peak_megabytes",
                     models.PositiveIntegerField(default=0, help_text="The largest its process has been."),
                 ),
-                ("content", models.BinaryField(help_text="`personalization.packing`.")),
+                ("content", models.BinaryField(help_text="`personalization.learning.packing`.")),
                 ("is_active", models.BooleanField(default=False, verbose_name="in use")),
                 ("activated_at", models.DateTimeField(null=True)),
                 ("activated_by", models.CharField(blank=True, max_length=150)),

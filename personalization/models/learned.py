@@ -24,7 +24,7 @@ class LearnedVersion(models.Model):
     notes = models.TextField(blank=True, help_text="Why it is not in use, or what it lacks.")
     fit_seconds = models.FloatField(default=0)
     peak_megabytes = models.PositiveIntegerField(default=0, help_text="The largest its process has been.")
-    content = models.BinaryField(help_text="`personalization.packing`.")
+    content = models.BinaryField(help_text="`personalization.learning.packing`.")
     is_active = models.BooleanField("in use", default=False)
     activated_at = models.DateTimeField(null=True)
     activated_by = models.CharField(max_length=150, blank=True)

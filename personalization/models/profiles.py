@@ -13,7 +13,9 @@ class Profile(models.Model):
 
     subject_id = models.UUIDField(primary_key=True)
     version = models.BigIntegerField(default=1, help_text="Another number after each change.")
-    orders = models.BinaryField(default=b"", help_text="When each order was made: `personalization.marks`.")
+    orders = models.BinaryField(
+        default=b"", help_text="When each order was made: `personalization.signals.marks`."
+    )
     updated_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -26,7 +28,7 @@ class ProductHistory(models.Model):
     pk = models.CompositePrimaryKey("subject_id", "product_id")
     subject_id = models.UUIDField()
     product_id = models.CharField(max_length=64, help_text="The product's SKU.")
-    marks = models.BinaryField(help_text="Signals with their times: `personalization.marks`.")
+    marks = models.BinaryField(help_text="Signals with their times: `personalization.signals.marks`.")
     paid = models.BinaryField(default=b"", help_text="Prices paid, for those who allow it.")
 
     class Meta:

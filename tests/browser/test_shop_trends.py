@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
 from leafloaf.catalog.models import Product
-from personalization import aggregates
+from personalization.aggregation import aggregates
 from personalization.models import (
     AggregateReport,
     Cohort,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from personalization import learned
+from personalization.learning import learned
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,12 @@ from uuid import UUID
 import numpy as np
 
 from leafloaf.catalog.models import Product
-from personalization import histories, marks
-from personalization.histories import Histories
-from personalization.marks import Signal
+from personalization.learning.shop_history import DAY
 from personalization.models import ProductHistory, Profile
-from personalization.shop_history import DAY
+from personalization.prediction import histories
+from personalization.prediction.histories import Histories
+from personalization.signals import marks
+from personalization.signals.marks import Signal
 from privacy import subjects
 
 Line = tuple[str, str, str, int | None]

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from personalization import marks
-from personalization.marks import Signal
 from personalization.models import ProductHistory, Profile
+from personalization.signals import marks
+from personalization.signals.marks import Signal
 from privacy import subjects
 from privacy.models import PrivacySettings
 

@@ -4,8 +4,8 @@ import random
 
 from hypothesis import strategies as st
 
-from personalization import histories
-from personalization.histories import Histories
+from personalization.prediction import histories
+from personalization.prediction.histories import Histories
 
 Rows = list[tuple[str, str, str, int | None]]
 

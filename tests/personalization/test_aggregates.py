@@ -18,7 +18,7 @@ from pytest_django import Settings
 from capture import ingest
 from capture.models import Event
 from leafloaf.catalog.models import Product
-from personalization import aggregates, daily_counts, popularity
+from personalization.aggregation import aggregates, daily_counts, popularity
 from personalization.models import (
     AggregateDay,
     AggregateReport,

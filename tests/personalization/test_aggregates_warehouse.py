@@ -16,7 +16,7 @@ from capture.models import Event, OutboxBatch
 from capture.sinks.base import Batch
 from capture.sinks.bigquery import BigQuerySink
 from leafloaf.stack.throwaway import ThrowawayStack
-from personalization import aggregates, preferences, trends
+from personalization.aggregation import aggregates, preferences, trends
 from personalization.models import (
     Cohort,
     DailyFunnel,
@@ -44,7 +44,7 @@ def warehouse(log: None, stack: ThrowawayStack, settings: Settings) -> Iterator[
         "project": opened.sink.project,
         "dataset": opened.sink.dataset,
         "endpoint": opened.sink.endpoint,
-        "views": ("personalization.warehouse.views",),
+        "views": ("personalization.aggregation.warehouse.views",),
     }
     settings.ENABLE_BIGQUERY, settings.SEARCH_ANALYTICS_K = True, K
     settings.SINKS = {

@@ -9,9 +9,11 @@ import uuid6
 from django.core.management import call_command
 from django.db import transaction
 
-from personalization import attribution, exposures, learned, mishaps, people, recommend
+from personalization.learning import learned
 from personalization.models import Exposure, ExposureCount, ExposureOutcome, RecommendationMishap
-from personalization.recommend import Recommendations
+from personalization.recommending import attribution, exposures, mishaps, recommend
+from personalization.recommending.recommend import Recommendations
+from personalization.signals import people
 from tests.personalization import grocery
 from tests.personalization.grocery import NOW, USER, allow, buys, cart, clicked, order, send
 

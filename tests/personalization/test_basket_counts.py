@@ -22,7 +22,7 @@ from capture import ingest, rebase
 from capture.models import Event, Notice, Watermark
 from leafloaf.catalog.models import Category, Product
 from leafloaf.stack.services import REPOSITORY
-from personalization import basket_counts
+from personalization.companions import basket_counts
 from personalization.models import BasketItem, BasketTable, ItemCompanions, ItemPair, Meal
 from tests.calls import cart, search
 from tests.config import application
@@ -131,7 +131,7 @@ def test_two_counters_at_once_count_everything_once(log: None, monkeypatch: pyte
 COUNT_SLOWLY = """
 import django
 django.setup()
-from personalization import basket_counts
+from personalization.companions import basket_counts
 basket_counts.EVENTS_AT_ONCE = 3
 while basket_counts.step():
     print("step", flush=True)

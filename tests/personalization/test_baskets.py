@@ -10,9 +10,10 @@ from pytest_django import Settings
 
 from bench.personalization import sets
 from leafloaf.catalog.models import Category, Offer, Product
-from personalization import basket_counts, baskets, complements, histories, meals
-from personalization.histories import Histories
+from personalization.companions import basket_counts, baskets, meals
 from personalization.models import BasketTable, Meal
+from personalization.prediction import complements, histories
+from personalization.prediction.histories import Histories
 from tests import data
 from tests.personalization import orders, shops
 from tests.personalization.test_basket_counts import emptied

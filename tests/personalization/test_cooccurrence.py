@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 
-from personalization import associations, complements, cooccurrence, histories
+from personalization.prediction import associations, complements, cooccurrence, histories
 from tests.personalization import shops
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization import counters, histories
-from personalization.counters import BRISK, DAILY, QUICK, SLOW, Record, decayed
+from personalization.prediction import counters, histories
+from personalization.prediction.counters import BRISK, DAILY, QUICK, SLOW, Record, decayed
 from tests.personalization import shops
 
 LATER = 3

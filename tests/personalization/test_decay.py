@@ -9,9 +9,9 @@ from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization import affinity, marks
-from personalization.decay import Decay
-from personalization.marks import Signal
+from personalization.signals import affinity, marks
+from personalization.signals.decay import Decay
+from personalization.signals.marks import Signal
 
 NOW = 1_790_000_000
 SEED = {

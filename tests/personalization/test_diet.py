@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization import diet
-from personalization.diet import Purchases
+from personalization.inference import diet
+from personalization.inference.diet import Purchases
 
 LABELS = ("vegan", "vegetarian", "gluten-free", "halal", "organic", "lactose-free")
 SHELVES = ("Bakery > Bread", "Bakery > Special", "Dairy", "Dairy > Milk", "Produce > Fruit", "Meat", None)

@@ -7,7 +7,10 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personalization import diet, inferred, learned, memory, people, recommend, shelves
+from personalization.inference import diet, inferred, shelves
+from personalization.learning import learned
+from personalization.recommending import recommend
+from personalization.signals import memory, people
 from tests.personalization import grocery
 from tests.personalization.grocery import NOW, USER, allow, buys, cart, send
 

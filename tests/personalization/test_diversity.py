@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization.diversity import EVERY, MOST_OF_A_SHELF, WINDOW, Candidate, arranged
+from personalization.recommending.diversity import EVERY, MOST_OF_A_SHELF, WINDOW, Candidate, arranged
 
 candidates = st.lists(
     st.builds(Candidate, st.sampled_from(["a", "b", "c", None]), st.booleans()), max_size=50

@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from personalization import erasing, forgetting, kept_copies, marks, memory, people, tasks
-from personalization.marks import Signal
+from personalization import tasks
 from personalization.models import ProductHistory, Profile
+from personalization.signals import erasing, forgetting, kept_copies, marks, memory, people
+from personalization.signals.marks import Signal
 from privacy import consent
 from privacy.models import Actor, PrivacySettings
 from tests.calls import Api

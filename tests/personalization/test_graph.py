@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leafloaf.catalog.models import Brand, Category, Product
 from personalization import graph
 from personalization.graph import Cycle, Tastes
-from personalization.marks import Signal
+from personalization.signals.marks import Signal
 from tests.calls import Api
 from tests.personalization.remembering import remember
 from tests.privacy.calls import patch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from personalization import histories
+from personalization.prediction import histories
 
 HEAD = "user,order_id,day,product\n"
 

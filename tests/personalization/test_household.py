@@ -2,9 +2,9 @@
 
 import pytest
 
-from personalization import household, spending
-from personalization.decay import DAY
-from personalization.household import Bought
+from personalization.inference import household, spending
+from personalization.inference.household import Bought
+from personalization.signals.decay import DAY
 
 NOW = 1_800_000_000
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from personalization import inferred, memory, people
+from personalization.inference import inferred
+from personalization.signals import memory, people
 from tests.personalization import grocery
 from tests.personalization.grocery import NOW, USER, allow, buys, order, send
 

@@ -8,20 +8,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from leafloaf.access.models import AuditEntry
-from personalization import (
-    evidence,
-    fitting,
-    learned,
-    memory,
-    next_basket,
-    people,
-    reorder,
-    reorder_training,
-    tasks,
-    training,
-    versions,
-)
+from personalization import tasks
+from personalization.learning import fitting, learned, versions
 from personalization.models import LearnedVersion
+from personalization.prediction import evidence, next_basket, reorder, reorder_training, training
+from personalization.signals import memory, people
 from tests.personalization import remembered, shops
 
 pytestmark = pytest.mark.django_db

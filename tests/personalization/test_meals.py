@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from leafloaf.catalog.models import Category, Offer, Product
-from personalization import basket_counts, meal_groups, meals
-from personalization.meals import Tie
+from personalization.companions import basket_counts, meal_groups, meals
+from personalization.companions.meals import Tie
 from personalization.models import Meal
 from tests.personalization import orders
 

@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from personalization import evidence, histories, next_basket, training
-from personalization.counters import order_from_end, until
-from personalization.histories import Histories
+from personalization.prediction import evidence, histories, next_basket, training
+from personalization.prediction.counters import order_from_end, until
+from personalization.prediction.histories import Histories
 from tests.personalization import shops
 
 Answer = dict[str, list[str]]

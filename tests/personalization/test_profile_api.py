@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from leafloaf.catalog.models import Brand, Category, Offer, Product
-from personalization.marks import Signal
+from personalization.signals.marks import Signal
 from tests.calls import Api
 from tests.personalization.remembering import remember
 from tests.privacy.calls import patch

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from capture import ingest
-from personalization import marks, memory, people
-from personalization.marks import Signal
 from personalization.models import ProductHistory, Profile
+from personalization.signals import marks, memory, people
+from personalization.signals.marks import Signal
 from privacy import subjects
 from privacy.models import PrivacySettings
 

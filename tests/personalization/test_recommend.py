@@ -8,19 +8,15 @@ import pytest
 from pytest_django import Settings
 
 from leafloaf.catalog.models import Offer, Product
-from personalization import (
-    aggregates,
-    basket_counts,
-    dismissals,
-    fitting,
-    learned,
-    people,
-    popularity,
-    recommend,
-)
-from personalization.candidates import Source
+from personalization.aggregation import aggregates, popularity
+from personalization.companions import basket_counts
+from personalization.learning import fitting, learned
 from personalization.models import DailyProduct
-from personalization.recommend import Recommendations, Status
+from personalization.recommending import dismissals, recommend
+from personalization.recommending.candidates import Source
+from personalization.recommending.recommend import Recommendations
+from personalization.signals import people
+from personalization.signals.people import Status
 from privacy.models import PrivacySettings
 from tests.personalization import grocery
 from tests.personalization.grocery import NOW, USER, allow, buys, cart, order, send, viewed

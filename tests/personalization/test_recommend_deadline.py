@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, transaction
 
-from personalization import learned, mishaps, people, recommend
+from personalization.learning import learned
 from personalization.models import RecommendationMishap
-from personalization.recommend import Status
+from personalization.recommending import mishaps, recommend
+from personalization.signals import people
+from personalization.signals.people import Status
 from tests.personalization import grocery
 from tests.personalization.grocery import NOW, USER, buys
 

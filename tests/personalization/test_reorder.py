@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization import calibration, histories, reorder, reorder_training
-from personalization.histories import Histories
+from personalization.prediction import calibration, histories, reorder, reorder_training
+from personalization.prediction.histories import Histories
 from tests.personalization import shops
 
 

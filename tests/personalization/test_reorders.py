@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from bench.personalization import sets
-from personalization import fitting, learned, people, reorders
-from personalization.accuracy import auc, calibration_error
-from personalization.reorders import Outcome, Status
-from personalization.shop_history import DAY
+from personalization.learning import fitting, learned
+from personalization.learning.shop_history import DAY
+from personalization.prediction.accuracy import auc, calibration_error
+from personalization.recommending import reorders
+from personalization.recommending.reorders import Status
+from personalization.signals import people
 from privacy.models import PrivacySettings
 from tests import data
 from tests.personalization import remembered, shops
@@ -59,7 +61,7 @@ def test_what_was_given_up_long_ago_is_not_told() -> None:
 
 def test_what_the_catalogue_has_not_is_not_told() -> None:
     remembered.remember([("u", str(week), "gone", 7 * week) for week in range(6)])
-    assert reorders.answer(people.known("u"), noon(36)).outcome == Outcome.NO_HISTORY
+    assert reorders.answer(people.known("u"), noon(36)).outcome == people.Status.NO_HISTORY
 
 
 def test_the_likeliest_come_first_and_as_many_as_asked_for() -> None:
@@ -78,11 +80,11 @@ def test_who_does_not_allow_it_is_told_nothing(setting: str) -> None:
     person = people.known("u")
     assert person is not None
     PrivacySettings.objects.create(subject_id=person.subject_id, **{setting: False})
-    assert reorders.answer(people.known("u"), noon(36)) == reorders.Answer(Outcome.OFF, [])
+    assert reorders.answer(people.known("u"), noon(36)) == reorders.Answer(people.Status.OFF, [])
 
 
 def test_nobody_has_no_history() -> None:
-    assert reorders.answer(None, noon(36)) == reorders.Answer(Outcome.NO_HISTORY, [])
+    assert reorders.answer(None, noon(36)) == reorders.Answer(people.Status.NO_HISTORY, [])
 
 
 def test_a_real_shop_is_told_what_comes_true() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalization import rerank
-from personalization.rerank import CLEAR, DOWN, UP, Candidate
+from personalization.recommending import rerank
+from personalization.recommending.rerank import CLEAR, DOWN, UP, Candidate
 
 scores = st.lists(st.floats(0, 1), max_size=60).map(lambda some: sorted(some, reverse=True))
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from personalization import histories, memory, people, shop_history
-from personalization.counters import Record
-from personalization.histories import Histories
-from personalization.marks import Signal
+from personalization.learning import shop_history
+from personalization.prediction import histories
+from personalization.prediction.counters import Record
+from personalization.prediction.histories import Histories
+from personalization.signals import memory, people
+from personalization.signals.marks import Signal
 from privacy.models import PrivacySettings
 from tests.personalization import remembered, shops
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from capture import ingest
 from leafloaf.catalog.models import Product
-from personalization import aggregates, trends_dashboard
+from personalization.aggregation import aggregates, trends_dashboard
 from personalization.models import AggregateReport
 from tests.calls import cart, interaction, order, search
 

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from leafloaf.catalog.models import Category, Offer, Product
-from personalization import basket_counts, meal_groups
+from personalization.companions import basket_counts, meal_groups
 from tests.calls import Api
 from tests.personalization import orders
 

@@ -12,8 +12,8 @@ from leafloaf.catalog.models import MerchandisingRule, Placement, Product
 from leafloaf.lib import cache
 from leafloaf.stack.throwaway import ThrowawayStack
 from leafloaf.storefront.search import CANDIDATES
-from personalization import rerank
 from personalization.models import Exposure
+from personalization.recommending import rerank
 from privacy import consent, subjects
 from privacy.models import Actor
 from tests.calls import Api, cart, order
@@ -99,6 +99,17 @@ def test_the_results_are_the_same_in_another_order(secret: Api) -> None:
     assert personal != everything
     assert sorted(chain(*personal)) == sorted(chain(*everything))
     assert page(secret, "")["facets"] == page(secret, "", user=None)["facets"]
+
+
+@pytest.mark.parametrize("limit", [7, 25, 40, 50, 100])
+def test_pages_of_any_length_hold_every_result_once(secret: Api, limit: int) -> None:
+    """Also where one of them ends the part that is put in order."""
+    bought(secret, *skus(page(secret, "", limit=70))[5:68:6])
+    offsets = range(0, 100, limit)
+    shown = [sku for offset in offsets for sku in skus(page(secret, "", limit=limit, offset=offset))]
+    assert sorted(shown) == sorted(
+        sku for offset in offsets for sku in skus(page(secret, "", limit=limit, offset=offset, user=None))
+    )
 
 
 def test_pages_far_down_stay_as_they_are(secret: Api) -> None:

@@ -8,7 +8,8 @@ from django.test import Client
 
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
-from personalization import aggregates, learned
+from personalization.aggregation import aggregates
+from personalization.learning import learned
 from personalization.models import Dismissal, Exposure
 from privacy.models import Subject
 from tests.calls import Api

@@ -10,7 +10,7 @@ from capture import ingest
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
 from leafloaf.catalog.models import Product
-from personalization import people
+from personalization.signals import people
 from privacy.models import PrivacySettings
 from tests.calls import Api, order
 

@@ -39,6 +39,7 @@ ANSWER = {
     "query",
     "results",
     "total",
+    "is_estimated",
     "facets",
     "corrected_query",
     "relaxed",

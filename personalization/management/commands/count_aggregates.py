@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from personalization import aggregates
+from personalization.aggregation import aggregates
 
 
 class Command(BaseCommand):

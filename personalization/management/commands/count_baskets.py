@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from personalization import basket_counts
+from personalization.companions import basket_counts
 from personalization.models import BasketTable
 
 

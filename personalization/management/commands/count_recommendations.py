@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from personalization import attribution
+from personalization.recommending import attribution
 
 
 class Command(BaseCommand):

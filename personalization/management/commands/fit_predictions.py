@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from personalization import fitting
-from personalization.hold_out import Figures
+from personalization.learning import fitting
+from personalization.learning.hold_out import Figures
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from personalization import forgetting
+from personalization.signals import forgetting
 
 
 class Command(BaseCommand):

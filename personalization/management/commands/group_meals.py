@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from personalization import meal_groups
+from personalization.companions import meal_groups
 
 
 class Command(BaseCommand):

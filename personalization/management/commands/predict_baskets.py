@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from personalization import next_basket, training
-from personalization.histories import Histories
 from personalization.management.history_command import HistoryCommand
+from personalization.prediction import next_basket, training
+from personalization.prediction.histories import Histories
 
 
 class Command(HistoryCommand):

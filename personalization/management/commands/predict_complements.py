@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from personalization import complements, histories
-from personalization.histories import Histories
 from personalization.management.history_command import HistoryCommand
+from personalization.prediction import complements, histories
+from personalization.prediction.histories import Histories
 
 
 class Command(HistoryCommand):

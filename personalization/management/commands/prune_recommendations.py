@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from personalization import exposures
+from personalization.recommending import exposures
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from personalization import packing, versions
+from personalization.learning import packing, versions
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""What all shoppers together did, alike in Postgres and BigQuery."""

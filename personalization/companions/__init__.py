@@ -1,0 +1,1 @@
+"""Which products are bought together: counted from the log, asked for in a request."""

@@ -1,0 +1,1 @@
+"""What is bought next, and when: arithmetic that knows no Django and no clock."""

@@ -1,0 +1,1 @@
+"""What one person is shown, in which order and why, and what came of it."""
