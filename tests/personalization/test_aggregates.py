@@ -171,7 +171,7 @@ def test_people_are_not_counted_again_before_they_are_due(log: None) -> None:
     aggregates.count_due()
     assert DailyFunnel.objects.get().searches == 1
     assert DailyIntent.objects.get().searches == 2
-    aggregates.count_due(NOW + timedelta(minutes=10))
+    aggregates.count_due(datetime.now(UTC) + timedelta(minutes=10))
     assert DailyFunnel.objects.get().searches == 2
 
 
