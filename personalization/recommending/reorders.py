@@ -10,6 +10,7 @@ A product that they bought in at least two orders has a cycle: the days between 
 """
 
 from calendar import month_name
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,6 +23,7 @@ from personalization.learning.shop_history import DAY
 from personalization.prediction import reorder
 from personalization.prediction.reorder import Reorders
 from personalization.prediction.reorder_training import HORIZONS
+from personalization.recommending import dismissals
 from personalization.signals import marks, memory, people
 from personalization.signals.marks import Signal
 from personalization.signals.memory import Memory, Row
@@ -74,21 +76,23 @@ def answer(person: Person | None, now: datetime, limit: int = 20) -> Answer:
         return Answer(people.Status.NO_HISTORY, [])
     if not (person.is_personalized and person.keeps_purchases):
         return Answer(people.Status.OFF, [])
-    items = of_memory(memory.read(person), now, limit)
+    items = of_memory(memory.read(person), now, limit, dismissals.of(person.subject_id))
     return Answer(people.Status.OK if items else people.Status.NO_HISTORY, items)
 
 
-def of_memory(remembered: Memory, now: datetime, limit: int) -> list[ReorderItem]:
-    """The same from what is remembered of somebody."""
+def of_memory(
+    remembered: Memory, now: datetime, limit: int, leave_out: Collection[str] = ()
+) -> list[ReorderItem]:
+    """The same from what is remembered of somebody, without the SKUs to leave out."""
     known = learned.current()
     shop, skus = known.shop_of(remembered)
     today = max(int(now.timestamp()) // DAY, int(shop.record.last_day[0]))
     found = reorder.of_record(shop.record, shop.products, today, known.reorder_weights)
-    rows = {row.product_id: row for row in remembered.products}
+    rows = {row.product_id: row for row in remembered.products if row.product_id not in leave_out}
     items: list[ReorderItem] = []
     for place in np.argsort(-found.within[7], kind="stable").tolist():
-        row = rows[skus[found.product[place]]]
-        if len(items) < limit and row.name is not None and _is_live(found, place, today):
+        row = rows.get(skus[found.product[place]])
+        if row and row.name is not None and len(items) < limit and _is_live(found, place, today):
             items.append(_item(found, place, row, row.name, today, now))
     return items
 

@@ -53,6 +53,12 @@ def test_what_is_bought_every_week_is_due(secret: Api, weekly: None) -> None:
     assert item["reason"].startswith("You buy this about every 7 days; last on ")
 
 
+def test_what_was_dismissed_is_not_shown(secret: Api, weekly: None) -> None:
+    dismissed = secret.post("/api/v1/recommendations/dismissals", {"sku": "milk"}, **{"X-User-Id": "u1"})
+    assert dismissed.status_code == 201
+    assert asked(secret).json()["items"] == []
+
+
 def test_who_does_not_allow_it_gets_nothing(secret: Api, weekly: None) -> None:
     person = people.known("u1")
     assert person is not None
