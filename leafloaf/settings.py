@@ -279,99 +279,47 @@ PROJECTIONS = ["personalization.signals.projection.projection"]
 RAW_EVENT_RETENTION_DAYS = 90
 OUTBOX_LEASE_SECONDS = float(env.number("OUTBOX_LEASE_SECONDS", "120", minimum="1"))
 
+
+def scheduled(task: str, when: float | crontab, expires: int, *args: str) -> dict[str, Any]:
+    """A task of the scheduler, every so many seconds or by the clock (UTC); a message `expires` after so many."""
+    return {"task": task, "schedule": when, "args": args, "options": {"expires": expires}}
+
+
+# Nights are the shop's, after 07:00 UTC.
 CELERY_BEAT_SCHEDULE = {
     **{
-        f"drain-{name}": {
-            "task": "capture.tasks.drain",
-            "schedule": 0.5,
-            "args": (name,),
-            "options": {"expires": 5},
-        }
+        f"drain-{name}": scheduled("capture.tasks.drain", 0.5, 5, name)
         for name, sink in SINKS.items()
         if sink["ENABLED"]
     },
-    "take-readings": {"task": "capture.tasks.take_readings", "schedule": 15.0, "options": {"expires": 30}},
-    "close-ledger": {"task": "capture.tasks.close_ledger", "schedule": 30.0, "options": {"expires": 60}},
-    "make-partitions": {
-        "task": "capture.tasks.make_partitions",
-        "schedule": 3600.0,
-        "options": {"expires": 600},
-    },
-    "count-volumes": {"task": "capture.tasks.count_volumes", "schedule": 60.0, "options": {"expires": 60}},
-    "reconcile-recent": {
-        "task": "capture.tasks.reconcile_recent",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "reconcile-overdue": {
-        "task": "capture.tasks.reconcile_overdue",
-        "schedule": crontab(hour=8, minute=20),
-        "options": {"expires": 3600},
-    },
-    "check-schema": {"task": "capture.tasks.check_schema", "schedule": 3600.0, "options": {"expires": 3600}},
-    "refresh-search": {
-        "task": "leafloaf.catalog.tasks.refresh_search",
-        "schedule": crontab(hour=8, minute=50),
-        "options": {"expires": 3600},
-    },
-    "count-searches": {
-        "task": "leafloaf.storefront.tasks.count_searches",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "count-aggregates": {
-        "task": "personalization.tasks.count_aggregates",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "count-baskets": {
-        "task": "personalization.tasks.count_baskets",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "renew-basket-counts": {
-        "task": "personalization.tasks.renew_basket_counts",
-        "schedule": crontab(hour=7, minute=40),
-        "options": {"expires": 3600},
-    },
-    "count-recommendations": {
-        "task": "personalization.tasks.count_recommendations",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "prune-recommendations": {
-        "task": "personalization.tasks.prune_recommendations",
-        "schedule": crontab(hour=7, minute=30),
-        "options": {"expires": 3600},
-    },
-    "group-meals": {
-        "task": "personalization.tasks.group_meals",
-        "schedule": crontab(hour=8, minute=5),
-        "options": {"expires": 3600},
-    },
-    "fit-predictions": {
-        "task": "personalization.tasks.fit_predictions",
-        "schedule": crontab(hour=8, minute=10),
-        "options": {"expires": 3600},
-    },
-    "forget-old-signals": {
-        "task": "personalization.tasks.forget_old_signals",
-        "schedule": crontab(hour=7, minute=30),
-        "options": {"expires": 3600},
-    },
-    "prune-events": {
-        "task": "capture.tasks.prune_events",
-        "schedule": crontab(hour=7, minute=20),  # UTC: the shop's night
-        "options": {"expires": 3600},
-    },
+    "take-readings": scheduled("capture.tasks.take_readings", 15.0, 30),
+    "close-ledger": scheduled("capture.tasks.close_ledger", 30.0, 60),
+    "make-partitions": scheduled("capture.tasks.make_partitions", 3600.0, 600),
+    "count-volumes": scheduled("capture.tasks.count_volumes", 60.0, 60),
+    "reconcile-recent": scheduled("capture.tasks.reconcile_recent", 3600.0, 3600),
+    "reconcile-overdue": scheduled("capture.tasks.reconcile_overdue", crontab(hour=8, minute=20), 3600),
+    "check-schema": scheduled("capture.tasks.check_schema", 3600.0, 3600),
+    "refresh-search": scheduled("leafloaf.catalog.tasks.refresh_search", crontab(hour=8, minute=50), 3600),
+    "count-searches": scheduled("leafloaf.storefront.tasks.count_searches", 60.0, 60),
+    "count-aggregates": scheduled("personalization.tasks.count_aggregates", 60.0, 60),
+    "count-baskets": scheduled("personalization.tasks.count_baskets", 60.0, 60),
+    "renew-basket-counts": scheduled(
+        "personalization.tasks.renew_basket_counts", crontab(hour=7, minute=40), 3600
+    ),
+    "count-recommendations": scheduled("personalization.tasks.count_recommendations", 60.0, 60),
+    "prune-recommendations": scheduled(
+        "personalization.tasks.prune_recommendations", crontab(hour=7, minute=30), 3600
+    ),
+    "group-meals": scheduled("personalization.tasks.group_meals", crontab(hour=8, minute=5), 3600),
+    "fit-predictions": scheduled("personalization.tasks.fit_predictions", crontab(hour=8, minute=10), 3600),
+    "forget-old-signals": scheduled(
+        "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
+    ),
+    "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),
 }
 
 if REDIS_ENABLED:
-    CELERY_BEAT_SCHEDULE["admit-waiting"] = {
-        "task": "capture.tasks.admit_waiting",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    }
+    CELERY_BEAT_SCHEDULE["admit-waiting"] = scheduled("capture.tasks.admit_waiting", 5.0, 5)
 
 # Personalization: what a signal says of a preference, what is left of that after each day, and for how many days
 
@@ -409,11 +357,7 @@ RECOMMENDATION_TIMEOUT = float(env.number("RECOMMENDATION_TIMEOUT", "0.5"))
 SEARCH_ALPHA = float(env.number("SEARCH_ALPHA", "0.3", maximum="1"))
 SEMANTIC_ENABLED = env.boolean("SEMANTIC_ENABLED", True)
 if SEMANTIC_ENABLED:
-    CELERY_BEAT_SCHEDULE["embed"] = {
-        "task": "leafloaf.catalog.tasks.embed",
-        "schedule": 2.0,
-        "options": {"expires": 5},
-    }
+    CELERY_BEAT_SCHEDULE["embed"] = scheduled("leafloaf.catalog.tasks.embed", 2.0, 5)
 SEARCH_TIMEOUT_SECONDS = 1.0  # of each statement of a search
 # Staff see a query when at least so many different shoppers made it.
 SEARCH_ANALYTICS_K = int(env.number("SEARCH_ANALYTICS_K", "20", minimum="2"))

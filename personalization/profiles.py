@@ -72,7 +72,7 @@ def remembered(person: Person | None) -> Memory:
     if person is None or person.keeps_purchases:
         return held
     rows = (msgspec.structs.replace(row, marks=_but_purchases(row.marks), paid=b"") for row in held.products)
-    return Memory([row for row in rows if row.marks], held.orders[:0])
+    return Memory([row for row in rows if row.marks])
 
 
 def of(person: Person | None, now: datetime, with_evidence: bool = False) -> Profile:

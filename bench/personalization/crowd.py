@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import numpy as np
 import psycopg
 
-from personalization.signals import marks
 from personalization.signals.marks import MARK, Signal
 
 PRODUCTS, SHELVES, BRANDS = 5000, 100, 250
@@ -47,7 +46,7 @@ def sku(number: int) -> str:
 def load(url: str, shoppers: int) -> list[str]:
     """So many people instead of those before; the user ids of those with `REGULAR` products."""
     dice, people = np.random.default_rng(7), sorted(uuid4() for _ in range(shoppers))
-    some, orders = histories(dice), order_times()
+    some = histories(dice)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("TRUNCATE privacy_subject, capture_event CASCADE")
         connection.execute(f"TRUNCATE {', '.join(TABLES)}")
@@ -55,9 +54,9 @@ def load(url: str, shoppers: int) -> list[str]:
             with cursor.copy("COPY privacy_subject (id, user_id, generation, state) FROM STDIN") as copy:
                 for place, who in enumerate(people):
                     copy.write_row((who, f"user_{place}", 1, "active"))
-            with cursor.copy(f"COPY {TABLES[1]} (subject_id, version, orders) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {TABLES[1]} (subject_id, version) FROM STDIN") as copy:
                 for who in people:
-                    copy.write_row((who, 1, orders))
+                    copy.write_row((who, 1))
             with cursor.copy(f"COPY {TABLES[0]} (subject_id, product_id, marks, paid) FROM STDIN") as copy:
                 for row in rows(dice, people, some):
                     copy.write_row(row)
@@ -90,8 +89,3 @@ def histories(dice: np.random.Generator) -> list[bytes]:
         made["signal"][~is_remembered] = Signal.PURCHASE
         found.append(np.sort(made, order="second").tobytes())
     return found
-
-
-def order_times() -> bytes:
-    now = int(datetime.now(UTC).timestamp())
-    return np.array([now - 3600 - week * 7 * 86_400 for week in range(24)], marks.ORDER).tobytes()

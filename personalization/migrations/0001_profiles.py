@@ -17,12 +17,6 @@ class Migration(migrations.Migration):
                     "version",
                     models.BigIntegerField(default=1, help_text="Another number after each change."),
                 ),
-                (
-                    "orders",
-                    models.BinaryField(
-                        default=b"", help_text="When each order was made: `personalization.signals.marks`."
-                    ),
-                ),
                 ("updated_at", models.DateTimeField(db_default=Now())),
             ],
         ),

@@ -13,9 +13,6 @@ class Profile(models.Model):
 
     subject_id = models.UUIDField(primary_key=True)
     version = models.BigIntegerField(default=1, help_text="Another number after each change.")
-    orders = models.BinaryField(
-        default=b"", help_text="When each order was made: `personalization.signals.marks`."
-    )
     updated_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

@@ -10,7 +10,8 @@ from personalization.signals.memory import Memory
 def products(memory: Memory, now: float) -> list[str]:
     """The SKUs, in their order; `now` in seconds since 1970."""
     every, place = memory.joined
-    since = max(now - DAY, float(memory.orders[memory.orders <= now].max(initial=0)))
+    ordered = every["second"][every["signal"] == Signal.PURCHASE]
+    since = max(now - DAY, float(ordered[ordered <= now].max(initial=0)))
     is_cart = (every["signal"] == Signal.CART) | (every["signal"] == Signal.REMOVED)
     rows = np.flatnonzero(is_cart & (every["second"] >= since))
     rows = rows[np.argsort(every["second"][rows], kind="stable")]

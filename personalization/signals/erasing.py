@@ -40,8 +40,7 @@ def left(subject_id: UUID) -> int:
 def export(subject_id: UUID) -> Iterator[dict[str, Any]]:
     """All of it, readable: the profile, then each product with its signals and the prices paid."""
     for profile in Profile.objects.filter(pk=subject_id):
-        orders = [_moment(second) for second in marks.orders(bytes(profile.orders)).tolist()]
-        yield {"kind": "profile", "updated_at": profile.updated_at.isoformat(), "orders": orders}
+        yield {"kind": "profile", "updated_at": profile.updated_at.isoformat()}
     for row in ProductHistory.objects.filter(subject_id=subject_id).order_by("product_id").iterator():
         yield {
             "kind": "product",

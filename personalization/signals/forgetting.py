@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from leafloaf.lib import statements
 from personalization.signals import kept_copies
-from personalization.signals.marks import BYTES, MARK, ORDER, PAID, Signal
+from personalization.signals.marks import BYTES, MARK, PAID, Signal
 from privacy import consent
 from privacy.consent import Consent
 
@@ -49,7 +49,6 @@ def _kept(packed: str, size: int, second: int, since: str) -> str:
 OF_ITS_SIGNAL = f"rule.since[get_byte(kept.marks, {BYTES} * n) + 1]"
 MARKS = _kept("kept.marks", BYTES, SECOND, OF_ITS_SIGNAL)
 PAID_PRICES = _kept("kept.paid", PAID.itemsize, 0, "rule.paid_since")
-ORDERS = _kept("profile.orders", ORDER.itemsize, 0, f"rule.since[{Signal.PURCHASE + 1}]")
 
 RULES = f"""
     WITH person AS MATERIALIZED (
@@ -85,18 +84,14 @@ CONCERNED = f"""{RULES}
     SELECT subject_id FROM rule WHERE EXISTS (
         SELECT FROM personalization_producthistory AS kept
         WHERE kept.subject_id = rule.subject_id AND {FORGETTABLE})
-    UNION
-    SELECT subject_id FROM rule JOIN personalization_profile AS profile USING (subject_id)
-    WHERE length({ORDERS}) < length(profile.orders)
     ORDER BY subject_id"""  # noqa: S608 (SQL of our own)
 LOCK = """
     SELECT subject_id FROM personalization_profile WHERE subject_id = ANY(%(people)s::uuid[])
     ORDER BY subject_id FOR UPDATE"""
+RAISE = """
+    UPDATE personalization_profile SET version = version + 1, updated_at = now()
+    WHERE subject_id = ANY(%(people)s::uuid[])"""
 # Told twice whom it is about, Postgres goes by the index and not through the whole table.
-RAISE = f"""{RULES}
-    UPDATE personalization_profile AS profile
-    SET version = version + 1, updated_at = now(), orders = {ORDERS}
-    FROM rule WHERE profile.subject_id = rule.subject_id AND profile.subject_id = ANY(%(people)s::uuid[])"""  # noqa: S608 (SQL of our own)
 THIN = f"""{RULES}
     UPDATE personalization_producthistory AS kept SET marks = {MARKS}, paid = {PAID_PRICES}
     FROM rule

@@ -26,18 +26,16 @@ class Signal(IntEnum):
 
 MARK = np.dtype([("signal", "u1"), ("spare", "u1"), ("quantity", ">u2"), ("second", ">u4")])
 PAID = np.dtype([("second", ">u4"), ("price", ">u4")])
-ORDER = np.dtype(">u4")
 BYTES = MARK.itemsize
 HUNDREDTHS = 100
 MOST_QUANTITY, MOST_SECOND = 2**16 - 1, 2**32 - 1
 
 Marks = npt.NDArray[np.void]
-Seconds = npt.NDArray[np.int64]
 
 
 def number(signal: Signal, at: datetime, quantity: Decimal | None = None) -> int:
     """A mark as the number whose big-endian bytes it is. What is larger than fits is kept as the largest that does."""
-    hundredths = min(round((quantity or Decimal(0)) * HUNDREDTHS), MOST_QUANTITY)
+    hundredths = min(round(quantity * HUNDREDTHS), MOST_QUANTITY) if quantity else 0
     return int(signal) << 56 | hundredths << 32 | second(at)
 
 
@@ -57,11 +55,6 @@ def marks(packed: bytes) -> Marks:
 
 def paid(packed: bytes) -> Marks:
     return np.frombuffer(packed, PAID)
-
-
-def orders(packed: bytes) -> Seconds:
-    """When each order was made: distinct, in order."""
-    return np.unique(np.frombuffer(packed, ORDER).astype(np.int64))
 
 
 def joined(packed: Iterable[bytes]) -> tuple[Marks, npt.NDArray[np.int64]]:

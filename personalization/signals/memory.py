@@ -16,7 +16,7 @@ from personalization.prediction.histories import Numbers
 from personalization.signals import affinity, marks
 from personalization.signals.affinity import Affinities
 from personalization.signals.decay import Decay, Floats
-from personalization.signals.marks import Marks, Seconds, Signal
+from personalization.signals.marks import Marks, Signal
 from personalization.signals.people import Person
 
 KEPT_SECONDS = 60 * 60
@@ -32,7 +32,6 @@ LEFT JOIN catalog_category AS category ON category.id = product.category_id
 WHERE kept.subject_id = %s
 ORDER BY kept.product_id
 """
-ORDERS = "SELECT orders FROM personalization_profile WHERE subject_id = %s"
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
@@ -47,18 +46,11 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     paid: bytes
 
 
-class Kept(msgspec.Struct, array_like=True):
-    rows: list[Row]
-    orders: bytes
-
-
 @dataclass(frozen=True)
 class Memory:
     """The products in the order of their SKUs; each mark knows the place of its product among them."""
 
     products: list[Row]
-    orders: Seconds
-    """When each order was made, in seconds since 1970."""
 
     @cached_property
     def joined(self) -> tuple[Marks, Numbers]:
@@ -96,27 +88,24 @@ class Memory:
         return frozenset(self.products[row].product_id for row in rows)
 
 
-NOTHING = Memory([], np.zeros(0, np.int64))
+NOTHING = Memory([])
 
 encoder = msgspec.msgpack.Encoder()
-decoder = msgspec.msgpack.Decoder(Kept)
+decoder = msgspec.msgpack.Decoder(list[Row])
 
 
 def read(person: Person | None) -> Memory:
     """What is remembered of a person; nothing of nobody, and of who does not want it used."""
     if person is None or not person.is_personalized or not person.version:
         return NOTHING
-    kept = _kept(person) if cache.is_on() else _read(person)
-    return Memory(kept.rows, marks.orders(kept.orders))
+    return Memory(_kept(person) if cache.is_on() else _read(person))
 
 
-def _kept(person: Person) -> Kept:
+def _kept(person: Person) -> list[Row]:
     name = f"user:{person.subject_id}:cache:memory:{person.version}:{version.current()}"
     packed, _ = cache.remember(name, KEPT_SECONDS, lambda: encoder.encode(_read(person)))
     return decoder.decode(packed)
 
 
-def _read(person: Person) -> Kept:
-    orders = statements.fetch(ORDERS, [person.subject_id])
-    rows = statements.fetch(ROWS, [person.subject_id])
-    return Kept([Row(*row) for row in rows], orders[0][0] if orders else b"")
+def _read(person: Person) -> list[Row]:
+    return [Row(*row) for row in statements.fetch(ROWS, [person.subject_id])]

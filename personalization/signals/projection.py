@@ -15,7 +15,7 @@ from privacy import consent
 
 MOST_MARKS = 200
 """A product keeps the newest: a sum that needs more of them has long reached its cap of 1."""
-MOST_PRICES, MOST_ORDERS = 50, 1000
+MOST_PRICES = 50
 LOW, HIGH = 2, 4
 """Stars: up to `LOW` a product is disliked, from `HIGH` on the rating says as much as a click."""
 
@@ -47,14 +47,9 @@ class ProfileProjection:
             paid = substring(kept.paid || excluded.paid
                 FROM greatest(1, length(kept.paid) + length(excluded.paid) - {marks.BYTES * MOST_PRICES} + 1))
     ), profiled AS (
-        INSERT INTO personalization_profile AS kept (subject_id, version, orders)
-        SELECT subject_id, 1, coalesce(string_agg(DISTINCT int4send((mark & 4294967295)::bit(32)::int4), ''::bytea)
-                                       FILTER (WHERE is_order), ''::bytea)
-        FROM signalled GROUP BY subject_id ORDER BY subject_id
-        ON CONFLICT (subject_id) DO UPDATE SET
-            version = kept.version + 1, updated_at = now(),
-            orders = substring(kept.orders || excluded.orders
-                FROM greatest(1, length(kept.orders) + length(excluded.orders) - {4 * MOST_ORDERS} + 1))
+        INSERT INTO personalization_profile AS kept (subject_id, version)
+        SELECT subject_id, 1 FROM signalled GROUP BY subject_id ORDER BY subject_id
+        ON CONFLICT (subject_id) DO UPDATE SET version = kept.version + 1, updated_at = now()
     )"""  # noqa: S608 (SQL of our own)
 
     def parameters(self, batch: Sequence[Checked]) -> dict[str, Any] | None:

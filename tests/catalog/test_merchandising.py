@@ -18,7 +18,7 @@ from leafloaf.catalog.search import Facet, Filters, Page, Sort, search
 
 MakeProduct = Callable[..., Product]
 pytestmark = pytest.mark.django_db
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)

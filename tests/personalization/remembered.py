@@ -38,10 +38,7 @@ def remember(rows: Iterable[Line], quantity: int = 1, signal: Signal = Signal.PU
         ProductHistory(subject_id=who, product_id=product, marks=np.array(numbers, ">i8").tobytes())
         for (who, product), numbers in made.items()
     )
-    Profile.objects.bulk_create(
-        Profile(subject_id=who, orders=np.array(list(known.values()), ">u4").tobytes())
-        for who, known in orders.items()
-    )
+    Profile.objects.bulk_create(Profile(subject_id=who) for who in orders)
     return people
 
 

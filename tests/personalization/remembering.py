@@ -26,7 +26,6 @@ def remember(
     subject = subjects.resolve([user])[user]
     if settings:
         PrivacySettings.objects.update_or_create(subject_id=subject, defaults=settings)
-    orders = set()
     for sku, some in products.items():
         some = list(some)
         prices = (paid or {}).get(sku, ())
@@ -39,9 +38,7 @@ def remember(
                 for days, price in prices
             ),
         )
-        orders |= {marks.second(ago(now, days)) for signal, days in some if signal == Signal.PURCHASE}
-    packed = b"".join(second.to_bytes(4) for second in sorted(orders))
-    Profile.objects.create(subject_id=subject, version=5, orders=packed)
+    Profile.objects.create(subject_id=subject, version=5)
     return subject
 
 

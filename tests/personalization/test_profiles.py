@@ -142,10 +142,13 @@ def test_the_version_rises_with_each_change(send: Send) -> None:
     assert person.version == 2
 
 
-def test_orders_are_remembered_once_each(send: Send) -> None:
+def test_what_was_in_one_order_has_one_second(send: Send) -> None:
     send(order("A", "B", timestamp="2026-06-01T00:00:00Z"), order("A", timestamp="2026-06-08T00:00:00Z"))
-    kept = memory.read(people.known("u1"))
-    assert kept.orders.tolist() == [int(datetime(2026, 6, day, tzinfo=UTC).timestamp()) for day in (1, 8)]
+    first, second = (int(datetime(2026, 6, day, tzinfo=UTC).timestamp()) for day in (1, 8))
+    assert remembered() == {
+        "A": [(Signal.PURCHASE, first), (Signal.PURCHASE, second)],
+        "B": [(Signal.PURCHASE, first)],
+    }
 
 
 def settle(user: str = "u1", **settings: bool) -> UUID:
