@@ -347,6 +347,9 @@ RERANK_PROFILE = env.choice("RERANK_PROFILE", ("FOUNDING", "LASTING"), "LASTING"
 
 PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
 
+# Every place with personal data: `privacy.holders` says what each must be able to do, `privacy.checks` finds the gaps.
+DATA_HOLDERS: dict[str, str] = {}
+
 # Storefront
 
 RECOMMENDATION_TIMEOUT = float(env.number("RECOMMENDATION_TIMEOUT", "0.5"))

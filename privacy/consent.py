@@ -118,7 +118,9 @@ def change(subject_id: UUID, changes: Changes, actor: Actor) -> Consent:
 def change_of_user(user_id: str, changes: Changes, actor: Actor) -> Consent:
     """`change` for the shop's user, who becomes a subject if need be."""
     with transaction.atomic():
-        return change(subjects.resolve([user_id])[user_id], changes, actor)
+        if (subject_id := subjects.resolve([user_id]).get(user_id)) is None:
+            raise Erased("This person is being erased.")
+        return change(subject_id, changes, actor)
 
 
 def hold(subject_id: UUID) -> None:

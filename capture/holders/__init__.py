@@ -1,0 +1,1 @@
+"""What capture keeps of a person, in the log and in each store: to be exported, erased and read again."""
