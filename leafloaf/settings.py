@@ -312,6 +312,7 @@ CELERY_BEAT_SCHEDULE = {
     ),
     "group-meals": scheduled("personalization.tasks.group_meals", crontab(hour=8, minute=5), 3600),
     "fit-predictions": scheduled("personalization.tasks.fit_predictions", crontab(hour=8, minute=10), 3600),
+    "advance-deletions": scheduled("privacy.tasks.advance_deletions", 1.0, 5),
     "forget-old-signals": scheduled(
         "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
     ),
@@ -346,6 +347,9 @@ RERANK_PROFILE = env.choice("RERANK_PROFILE", ("FOUNDING", "LASTING"), "LASTING"
 # Privacy: whom a change of a person's settings is told to, in the transaction that makes it
 
 PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
+
+# An erasure of a larger share of what a holder has asks somebody first.
+ERASURE_LARGEST_SHARE = float(env.number("ERASURE_LARGEST_SHARE", "0.05", maximum="1"))
 
 # Every place with personal data: `privacy.holders` says what each must be able to do, `privacy.checks` finds the gaps.
 DATA_HOLDERS: dict[str, str] = {}

@@ -155,10 +155,14 @@ class BaseHolder(ABC):
         return {}
 
 
-@lru_cache
 def get(name: str) -> BaseHolder:
     """The holder of this name; made once a process."""
-    holder: BaseHolder = import_string(settings.DATA_HOLDERS[name])()
+    return _made(settings.DATA_HOLDERS[name])
+
+
+@lru_cache
+def _made(path: str) -> BaseHolder:
+    holder: BaseHolder = import_string(path)()
     return holder
 
 

@@ -3,20 +3,30 @@
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 
 from leafloaf.lib import statements
 from privacy import tombstones
 
 PSEUDONYM = "SELECT id FROM privacy_subject WHERE user_id = {user_id} AND state = 'active'"
 """SQL for the pseudonym of a user who has one, for a statement that looks up its users itself."""
+PERSON = "SELECT id, state, begins_at FROM privacy_subject WHERE user_id = {user_id} LIMIT 1"
+"""SQL for a user in whatever state, for `LEFT JOIN LATERAL`; `suppression` judges them.
+
+The limit keeps the planner from reading the whole table for a join: it asks the index for each user.
+"""
 KNOWN = "SELECT user_id, id, state = 'active' FROM privacy_subject WHERE user_id = ANY(%s::text[])"
-# No conflict target: with one, two transactions at once still fail on the other unique constraint.
 ADD = """
-    INSERT INTO privacy_subject (id, user_id, generation, begins_at, state)
-    SELECT new.*, 'active' FROM unnest(%s::uuid[], %s::text[], %s::integer[], %s::timestamptz[]) AS new (id, user_id)
-    ORDER BY new.user_id
-    ON CONFLICT DO NOTHING
+    INSERT INTO privacy_subject (id, user_id, generation, state)
+    SELECT id, user_id, 1, 'active' FROM unnest(%s::uuid[], %s::text[]) AS new (id, user_id)
+    ORDER BY user_id
+    ON CONFLICT (user_id) DO NOTHING
+    RETURNING user_id
+"""
+COME_BACK = """
+    UPDATE privacy_subject AS subject SET generation = stone.generation + 1, begins_at = stone.erased_at
+    FROM unnest(%s::text[], %s::integer[], %s::timestamptz[]) AS stone (user_id, generation, erased_at)
+    WHERE subject.user_id = stone.user_id
 """
 
 
@@ -45,15 +55,16 @@ def _known(user_ids: list[str]) -> dict[str, tuple[UUID, bool]]:
 
 
 def _add(user_ids: list[str]) -> None:
-    """Adds those that nobody else has just added."""
-    stones = tombstones.latest(user_ids)
-    before = [stones.get(user_id) for user_id in user_ids]
-    statements.fetch(
-        ADD,
-        [
-            [uuid4() for _ in user_ids],
-            user_ids,
-            [stone.generation + 1 if stone else 1 for stone in before],
-            [stone.erased_at if stone else None for stone in before],
-        ],
-    )
+    """Adds those that nobody else has just added.
+
+    Tombstones are read once the rows are there: whoever was erased until then left one no later than their row went,
+    and nobody can be erased from here on, before this transaction ends.
+    """
+    with transaction.atomic(savepoint=False):
+        added = [user_id for (user_id,) in statements.fetch(ADD, [[uuid4() for _ in user_ids], user_ids])]
+        if back := tombstones.latest(added):
+            stones = back.values()
+            statements.fetch(
+                COME_BACK,
+                [list(back), [stone.generation for stone in stones], [stone.erased_at for stone in stones]],
+            )

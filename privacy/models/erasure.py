@@ -59,8 +59,9 @@ class DeletionRequest(models.Model):
     reason = models.TextField(blank=True, help_text="Why staff asked; nothing about the person.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     fenced_at = models.DateTimeField(null=True, help_text="From then on nothing of them is stored.")
-    fence_xid = models.BigIntegerField(
-        null=True, help_text="Transactions before it may still store something."
+    fence_xid = models.BigIntegerField(null=True, help_text="The transaction that fenced.")
+    horizon_xid = models.BigIntegerField(
+        null=True, help_text="Transactions before it may still store something; null before that is known."
     )
     purge_at = models.DateTimeField(null=True, help_text="End of the cooling-off.")
     purge_started_at = models.DateTimeField(null=True)
@@ -83,6 +84,17 @@ class DeletionRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def pseudonym(self) -> uuid.UUID:
+        """Whose it is.
+
+        Raises:
+            ValueError: it has ended with a certificate.
+        """
+        if self.subject_id is None:
+            raise ValueError("This request has ended; nobody knows any more whose it was.")
+        return self.subject_id
 
     @property
     def due_at(self) -> datetime:

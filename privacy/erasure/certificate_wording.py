@@ -1,0 +1,27 @@
+"""The sentences of a certificate. They are signed: a certificate keeps those it was issued with."""
+
+from privacy.models import DeletionRequest
+
+STATEMENTS = {
+    DeletionRequest.Kind.ERASURE: (
+        "All personal data held on one person was erased at that person's request. Afterwards every store was read "
+        "again, and nothing of that person was found. This certificate itself says nothing about who it was."
+    ),
+    DeletionRequest.Kind.RETENTION: (
+        "What was received of one person before the given time was erased, as that person's own retention setting "
+        "asks. Afterwards every store was read again, and nothing older was found. This certificate itself says "
+        "nothing about who it was."
+    ),
+}
+VERIFIED_BY = {
+    "postgres": "The tables were read again, with queries that the erasure does not use.",
+    "redis": "All keys under the prefix were scanned again and their values read.",
+    "cloud_storage": "The objects were listed again, and their lines read.",
+    "bigquery": "The tables were queried again for the person's rows, those in the streaming buffer included.",
+}
+OTHERWISE = "The store was read again."
+
+
+def verified_by(store: str) -> str:
+    """How the reader of a store knows."""
+    return VERIFIED_BY.get(store, OTHERWISE)

@@ -1,0 +1,163 @@
+"""What moves a deletion request on: the clock, its steps, and nothing else.
+
+    received -> fenced -> cooling_off -> purging -> settling -> verifying -> verified -> certified
+
+Invariants:
+* Each move is one transaction with the request's row locked, made from what the rows say: whoever comes after a crash
+  sees the same and does the same.
+* Nothing is planned before the fence has settled, and nothing erased before everything is planned and no guard asks.
+* The certificate, and the last words that lead to the person, commit together: the one comes with the others' going.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from privacy import holders
+from privacy.erasure import certificate, fence, guards, steps
+from privacy.models import DeletionRequest, DeletionStep
+
+logger = logging.getLogger(__name__)
+
+BUDGET_SECONDS = 20.0
+STATES = DeletionRequest.State
+STEP = DeletionStep.State
+
+
+def advance_all(now: datetime | None = None, until_quiet: bool = False) -> int:
+    """Does what is due of all requests until nothing is, or time is up; returns how many pieces of work that was.
+
+    Args:
+        now: the clock, for tests.
+        until_quiet: without a limit of time.
+    """
+    deadline = time.monotonic() + BUDGET_SECONDS
+    done = 0
+    while until_quiet or time.monotonic() < deadline:
+        moment = now or timezone.now()
+        moved = move(moment)
+        concerned = steps.run_next(moment)
+        if not moved and concerned is None:
+            break
+        done += moved + bool(concerned)
+        for request in concerned or ():
+            refresh(request.pk, moment)
+    return done
+
+
+def move(now: datetime) -> int:
+    """What requests do without a step: begin to purge, begin to erase what is planned, end."""
+    ids = list(_restless(now).values_list("pk", flat=True)[:100])
+    return sum(refresh(request_id, now) for request_id in ids)
+
+
+def _restless(now: datetime) -> QuerySet[DeletionRequest]:
+    is_due = Q(state__in=[STATES.FENCED, STATES.COOLING_OFF], purge_at__lte=now)
+    is_planned = Q(state=STATES.PURGING, purge_started_at=None, question="") & ~Q(steps__plan__isnull=True)
+    is_over = Q(state__in=[STATES.VERIFIED, *steps.AT_WORK]) & ~Q(steps__state__in=list(UNFINISHED))
+    return DeletionRequest.objects.filter(is_due | is_planned | is_over).distinct()
+
+
+UNFINISHED = set(STEP) - {STEP.ABSENT}
+
+
+def refresh(request_id: UUID, now: datetime) -> bool:
+    """Moves one request as far as its steps allow; whether it moved."""
+    if not _may_move(request_id, now):
+        return False
+    with transaction.atomic():
+        request = DeletionRequest.objects.select_for_update().filter(pk=request_id).first()
+        if request is None or STATES(request.state).is_terminal:
+            return False
+        before = (request.state, request.purge_started_at, request.question)
+        _move(request, now)
+        if request.kind == DeletionRequest.Kind.RETENTION and request.state == STATES.VERIFIED:
+            request.delete()
+            return True
+        request.save()
+        return before != (request.state, request.purge_started_at, request.question)
+
+
+def _may_move(request_id: UUID, now: datetime) -> bool:
+    """What is fenced rests until its time has come and nobody can be storing anything for it any more."""
+    request = DeletionRequest.objects.filter(pk=request_id).first()
+    if request is None or request.state not in {STATES.FENCED, STATES.COOLING_OFF}:
+        return request is not None
+    return request.purge_at is not None and request.purge_at <= now and fence.is_settled(request)
+
+
+def _move(request: DeletionRequest, now: datetime) -> None:
+    state = STATES(request.state)
+    if state in {STATES.FENCED, STATES.COOLING_OFF}:
+        if request.purge_at and request.purge_at <= now:
+            begin(request)
+    elif state == STATES.VERIFIED:
+        end(request, now)
+    elif state in steps.AT_WORK:
+        _follow(request, list(request.steps.all()), now)
+
+
+def begin(request: DeletionRequest) -> None:
+    """A step for each holder in use."""
+    request.state = STATES.PURGING
+    names = holders.enabled()
+    DeletionStep.objects.bulk_create(
+        DeletionStep(
+            request=request, holder=name, store=holders.get(name).store, phase=holders.get(name).phase
+        )
+        for name in names
+    )
+
+
+def _follow(request: DeletionRequest, found: list[DeletionStep], now: datetime) -> None:
+    """The request is as far as its steps are."""
+    if request.purge_started_at is None:
+        if all(step.plan is not None for step in found) and not request.question:
+            _start(request, found, now)
+        return
+    states = {STEP(step.state) for step in found}
+    if states == {STEP.ABSENT}:
+        request.state = STATES.VERIFIED
+        request.verified_at = max(step.verified_at for step in found if step.verified_at)
+    elif states <= {STEP.PURGED, STEP.ABSENT}:
+        request.state = STATES.VERIFYING
+    elif STEP.SETTLING in states and not states & {STEP.PURGING}:
+        request.state = STATES.SETTLING
+    else:
+        request.state = STATES.PURGING
+
+
+def _start(request: DeletionRequest, found: Iterable[DeletionStep], now: datetime) -> None:
+    """Lets the steps erase what they have planned, unless a guard asks first. What was answered is not asked again."""
+    totals = {step.holder: (step.plan or {}).get("of") for step in found}
+    is_asked = request.kind == DeletionRequest.Kind.ERASURE and not request.answered_by
+    request.question = guards.question(list(found), totals) if is_asked else ""
+    if request.question:
+        logger.error("The erasure %s stops, for somebody to look at it.", request)
+    else:
+        request.purge_started_at = now
+
+
+def end(request: DeletionRequest, now: datetime) -> None:
+    """Certifies, and forgets whom it was about."""
+    request.ended_at = now
+    certificate.issue(request, now)
+    request.state = STATES.CERTIFIED
+    request.steps.update(plan={})
+    former = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
+    former.update(subject_id=None, sessions=[])
+    request.subject_id, request.sessions = None, []
+
+
+def overdue(now: datetime | None = None) -> list[DeletionRequest]:
+    """Those that are past their outer limit of 72 hours: a breach of what was promised."""
+    open_ones = DeletionRequest.objects.filter(kind=DeletionRequest.Kind.ERASURE, fenced_at__isnull=False)
+    moment = now or timezone.now()
+    waiting = open_ones.exclude(state__in=[STATES.CERTIFIED, STATES.CANCELLED])
+    return [request for request in waiting if request.due_at < moment]

@@ -1,0 +1,200 @@
+"""One holder's part of one or many requests: leased, tried again for ever, settled under the lease's token.
+
+Invariants:
+* Whoever dies at any point leaves a lease that runs out, and the next one does the same again: holders are idempotent.
+* Who has outlived the lease cannot settle.
+* No plan is younger than the first erasure, and nothing is erased before every plan of the request is committed.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from privacy import holders
+from privacy.holders import Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
+from privacy.models import DeletionRequest, DeletionStep
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+PEOPLE_AT_ONCE = 100
+FLOOR, CEILING = timedelta(seconds=2), timedelta(minutes=15)
+ALARM_AFTER = 3
+"""Failures in a row after which somebody is told."""
+STATES = DeletionStep.State
+AT_WORK = [
+    DeletionRequest.State.PURGING,
+    DeletionRequest.State.SETTLING,
+    DeletionRequest.State.VERIFYING,
+]
+
+
+def run_next(now: datetime) -> set[DeletionRequest] | None:
+    """Does one piece of work that is due; the requests concerned, or None when nothing is due."""
+    for stage, work in ((unplanned, plan), (unpurged, purge), (unverified, verify)):
+        if claimed := claim(stage(now), now):
+            work(claimed)
+            return {step.request for step in claimed}
+    return None
+
+
+def due(now: datetime) -> QuerySet[DeletionStep]:
+    """Steps that nobody is at, that do not rest, and that nobody has to look at first."""
+    is_free = Q(leased_until=None) | Q(leased_until__lt=now)
+    return DeletionStep.objects.filter(
+        is_free,
+        available_at__lte=now,
+        held_at=None,
+        needs_attention="",
+        request__question="",
+        request__state__in=AT_WORK,
+    )
+
+
+def unplanned(now: datetime) -> QuerySet[DeletionStep]:
+    return due(now).filter(plan__isnull=True)
+
+
+def unpurged(now: datetime) -> QuerySet[DeletionStep]:
+    others = DeletionStep.objects.filter(request=OuterRef("request"))
+    earlier = others.filter(phase__lt=OuterRef("phase")).exclude(state__in=[STATES.PURGED, STATES.ABSENT])
+    waiting = due(now).filter(state__in=[STATES.WAITING, STATES.PURGING, STATES.SETTLING])
+    # A plan is begun by one who has seen all of them: `machine` sets when purging started.
+    return waiting.filter(~Exists(earlier), request__purge_started_at__isnull=False)
+
+
+def unverified(now: datetime) -> QuerySet[DeletionStep]:
+    others = DeletionStep.objects.filter(request=OuterRef("request"))
+    unfinished = others.exclude(state__in=[STATES.PURGED, STATES.ABSENT])
+    return due(now).filter(~Exists(unfinished), state=STATES.PURGED)
+
+
+def claim(wanted: QuerySet[DeletionStep], now: datetime) -> list[DeletionStep]:
+    """The step that has waited longest and, of the same holder, those of other people that wait too."""
+    with transaction.atomic():
+        free = wanted.select_for_update(of=("self",), skip_locked=True).order_by("available_at", "id")
+        if (first := free.first()) is None:
+            return []
+        same = free.filter(holder=first.holder, state=first.state).select_related("request")
+        steps = list(same[:PEOPLE_AT_ONCE])
+        token = uuid4()
+        mine = DeletionStep.objects.filter(pk__in=[step.pk for step in steps])
+        mine.update(lease_token=token, leased_until=now + LEASE, attempts=F("attempts") + 1)
+    for step in steps:
+        step.lease_token = token
+        step.attempts += 1
+    return steps
+
+
+def plan(steps: Sequence[DeletionStep]) -> None:
+    for step in steps:
+        try:
+            found = holders.get(step.holder).plan(scope_of(step.request))
+        except (NotNow, NeedsAttention) as error:
+            failed(step, error)
+        else:
+            kept = {"details": found.details, "of": found.of}
+            settle(step, plan=kept, planned=found.rows, failures=0, last_error="")
+
+
+def purge(steps: Sequence[DeletionStep]) -> None:
+    """All at once; and one by one when that fails, so that nobody waits for another's trouble."""
+    DeletionStep.objects.filter(pk__in=[step.pk for step in steps]).update(state=STATES.PURGING)
+    try:
+        answers = holders.get(steps[0].holder).erase([task_of(step) for step in steps])
+    except (NotNow, NeedsAttention) as error:
+        if len(steps) > 1:
+            for step in steps:
+                purge([step])
+        else:
+            failed(steps[0], error)
+        return
+    for step, answer in zip(steps, answers, strict=True):
+        purged(step, answer)
+
+
+def purged(step: DeletionStep, answer: Purged) -> None:
+    if answer.again_at:
+        settle(step, state=STATES.SETTLING, available_at=answer.again_at, last_error=answer.said, failures=0)
+    else:
+        at = step.purged_at or timezone.now()
+        settle(step, state=STATES.PURGED, purged_at=at, last_error="", failures=0)
+
+
+def verify(steps: Sequence[DeletionStep]) -> None:
+    for step in steps:
+        found = holders.get(step.holder).verify(task_of(step))
+        if found.presence == Presence.ABSENT:
+            is_absent(step, found)
+        else:
+            is_not_absent(step, found)
+
+
+def is_absent(step: DeletionStep, found: Finding) -> None:
+    settle(
+        step,
+        state=STATES.ABSENT,
+        presence=found.presence,
+        found=0,
+        verified_at=timezone.now(),
+        residual_until=found.residual_until,
+        last_error="",
+        failures=0,
+    )
+
+
+def is_not_absent(step: DeletionStep, found: Finding) -> None:
+    """What is still there is purged again; what could not be read is read again."""
+    said = found.said or f"{found.found:,} still there"
+    state = STATES.WAITING if found.presence == Presence.PRESENT else STATES.PURGED
+    rest(step, f"{found.presence.label}: {said}", state=state, presence=found.presence, found=found.found)
+
+
+def failed(step: DeletionStep, error: Exception) -> None:
+    if isinstance(error, NeedsAttention):
+        logger.error("The erasure %s waits for somebody to look at it.", step)
+        settle(step, needs_attention=str(error), last_error=str(error), failures=step.failures + 1)
+    else:
+        rest(step, str(error))
+
+
+def rest(step: DeletionStep, said: str, **values: object) -> None:
+    """Tried again later, for ever; from the third failure on somebody is told."""
+    failures = step.failures + 1
+    if failures >= ALARM_AFTER:
+        logger.error("The erasure %s has failed %s times: %s", step, failures, said)
+    settle(
+        step, failures=failures, last_error=said, available_at=timezone.now() + back_off(failures), **values
+    )
+
+
+def back_off(failures: int, draw: Callable[[], float] = random.random) -> timedelta:
+    """Twice as long each time, from `FLOOR` to `CEILING`, and up to a quarter less, so that not all come at once."""
+    waited: timedelta = min(FLOOR * 2 ** min(failures - 1, 20), CEILING)
+    return waited * (1 - draw() / 4)
+
+
+def settle(step: DeletionStep, **values: object) -> bool:
+    """Stores what came of it and gives the lease back; not when the lease is another's by now."""
+    mine = DeletionStep.objects.filter(pk=step.pk, lease_token=step.lease_token)
+    if mine.update(**values, lease_token=None, leased_until=None):
+        return True
+    logger.warning("The erasure %s was worked on for longer than its lease; another worker has it.", step)
+    return False
+
+
+def scope_of(request: DeletionRequest) -> Scope:
+    return Scope(request.pseudonym, tuple(request.sessions), request.before)
+
+
+def task_of(step: DeletionStep) -> Task:
+    kept = step.plan or {}
+    began = step.request.purge_started_at or timezone.now()
+    planned = Plan(step.planned or 0, kept.get("of"), kept.get("details", {}))
+    return Task(scope_of(step.request), planned, began, step.purged_at)

@@ -1,0 +1,421 @@
+"""How a deletion request goes from its receipt to its certificate, whatever its stores answer."""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from privacy import holders, subjects
+from privacy.erasure import machine, requests, steps
+from privacy.holders import Finding, NeedsAttention, NotNow, Presence
+from privacy.models import (
+    Actor,
+    Certificate,
+    DeletionRequest,
+    DeletionStep,
+    Subject,
+    SuppressedSession,
+    Tombstone,
+)
+from tests.privacy.shelf import HOLDERS, Copy, Shelf
+
+pytestmark = pytest.mark.django_db(transaction=True)
+STATES = DeletionRequest.State
+ALL_OF_IT = [
+    ("Shelf", "plan"),
+    ("Copy", "plan"),
+    ("Shelf", "erase"),
+    ("Copy", "erase"),
+    ("Identity", "erase"),
+    ("Shelf", "verify"),
+    ("Copy", "verify"),
+    ("Identity", "verify"),
+]
+
+
+@pytest.fixture(autouse=True)
+def shelves(settings: Settings) -> Iterator[None]:
+    settings.DATA_HOLDERS = HOLDERS
+    Shelf.clear()
+    yield
+    Shelf.clear()
+
+
+def asked(user_id: str = "user_1", rows: int = 3, **wait: float) -> DeletionRequest:
+    subject_id = subjects.resolve([user_id])[user_id]
+    Shelf.rows[str(subject_id)] = rows
+    return requests.open_for(user_id, Actor.USER, timedelta(**wait))
+
+
+def again(request: DeletionRequest) -> DeletionRequest:
+    return DeletionRequest.objects.get(pk=request.pk)
+
+
+def step(holder: str = "shelf") -> DeletionStep:
+    return DeletionStep.objects.get(holder=holder)
+
+
+def test_from_the_request_to_the_certificate() -> None:
+    request = asked()
+    assert request.state == STATES.FENCED
+    machine.advance_all(until_quiet=True)
+    request = again(request)
+    assert request.state == STATES.CERTIFIED
+    assert request.ended_at is not None
+    assert Shelf.said == ALL_OF_IT
+    assert Shelf.rows == {}
+    assert Certificate.objects.filter(request=request).exists()
+
+
+def test_at_the_end_nothing_leads_to_the_person() -> None:
+    Shelf.visits.append("visit_of_theirs")
+    pseudonym = str(subjects.resolve(["user_1"])["user_1"])
+    request = asked()
+    machine.advance_all(until_quiet=True)
+    rows = [*DeletionRequest.objects.values(), *DeletionStep.objects.values(), *Certificate.objects.values()]
+    told = json.dumps(
+        rows, default=lambda value: bytes(value).hex() if isinstance(value, memoryview) else str(value)
+    )
+    assert pseudonym not in told
+    assert "user_1" not in told
+    assert "visit_of_theirs" not in told
+    assert Subject.objects.count() == 0
+    assert Tombstone.objects.get().request_id == request.pk
+
+
+def test_the_fence_is_up_before_the_answer_and_sessions_with_it() -> None:
+    Shelf.visits.extend(["visit_b", "visit_a"])
+    request = asked(hours=24)
+    assert Subject.objects.get().state == Subject.State.FENCED
+    assert request.sessions == ["visit_a", "visit_b"]
+    assert SuppressedSession.objects.count() == 2
+    assert subjects.resolve(["user_1"]) == {}
+
+
+def test_it_cools_off_for_a_day_unless_said() -> None:
+    subjects.resolve(["user_1"])
+    request = requests.open_for("user_1", Actor.USER)
+    assert request.state == STATES.COOLING_OFF
+    assert request.fenced_at is not None
+    assert request.purge_at == request.fenced_at + timedelta(hours=24)
+    machine.advance_all()
+    assert (again(request).state, Shelf.said) == (STATES.COOLING_OFF, [])
+    with time_machine.travel(request.purge_at + timedelta(seconds=1), tick=False):
+        Shelf.rows[str(request.subject_id)] = 1
+        DeletionStep.objects.update(available_at=request.purge_at)
+        machine.advance_all(until_quiet=True)
+        assert again(request).state != STATES.COOLING_OFF
+
+
+@pytest.mark.parametrize(("asked_for", "given"), [(-1, 0), (0, 0), (5, 5), (1000, 168)])
+def test_it_cools_off_for_seven_days_at_most(asked_for: int, given: int) -> None:
+    request = asked(hours=asked_for)
+    assert request.purge_at is not None
+    assert request.fenced_at is not None
+    assert request.purge_at - request.fenced_at == timedelta(hours=given)
+
+
+def test_who_asks_twice_has_one_request() -> None:
+    request = asked(hours=1)
+    assert requests.open_for("user_1", Actor.USER, timedelta(hours=9)) == request
+    assert DeletionRequest.objects.count() == 1
+
+
+def test_eight_who_ask_at_once_have_one_request() -> None:
+    subjects.resolve(["user_1"])
+    barrier = Barrier(8)
+    connection.close()
+
+    def ask(_: int) -> Any:
+        try:
+            barrier.wait(10)
+            return requests.open_for("user_1", Actor.USER).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
+
+
+def test_cancelling_brings_everything_back() -> None:
+    Shelf.visits.append("visit")
+    before = subjects.resolve(["user_1"])
+    request = asked(hours=1)
+    cancelled = requests.cancel(request.pk)
+    assert cancelled.state == STATES.CANCELLED
+    assert subjects.resolve(["user_1"]) == before
+    assert SuppressedSession.objects.count() == 0
+    machine.advance_all(until_quiet=True)
+    assert Shelf.said == []
+    assert requests.cancel(request.pk).state == STATES.CANCELLED
+    assert asked(hours=1).pk != request.pk
+
+
+def test_what_has_begun_cannot_be_cancelled() -> None:
+    Shelf.failures.append(NotNow("away"))
+    request = asked()
+    machine.advance_all()
+    with pytest.raises(requests.TooLate, match="purging"):
+        requests.cancel(request.pk)
+    with pytest.raises(requests.TooLate, match="no wait"):
+        requests.expedite(request.pk)
+
+
+def test_expediting_skips_the_wait() -> None:
+    request = asked(days=7)
+    requests.expedite(request.pk)
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_nothing_is_erased_before_everything_is_planned() -> None:
+    asked()
+    machine.advance_all(until_quiet=True)
+    plans = [place for place, (_, act) in enumerate(Shelf.said) if act == "plan"]
+    erasures = [place for place, (_, act) in enumerate(Shelf.said) if act == "erase"]
+    assert max(plans) < min(erasures)
+
+
+def test_a_statement_that_began_before_the_fence_is_waited_for() -> None:
+    """Its snapshot does not know the fence; it may still store something for the person."""
+    subjects.resolve(["user_1"])
+    begun, done = Barrier(2), Barrier(2)
+
+    def writer() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                cursor.execute("SELECT count(*) FROM privacy_subject")
+                begun.wait(10)
+                done.wait(10)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(writer)
+        begun.wait(10)
+        request = asked()
+        machine.advance_all()
+        assert (again(request).state, Shelf.said) == (STATES.FENCED, [])
+        done.wait(10)
+        running.result(10)
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_a_store_that_is_away_is_tried_for_ever_and_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
+    Shelf.failures.extend(NotNow("connection refused") for _ in range(12))
+    request = asked()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    with caplog.at_level(logging.ERROR):
+        while Shelf.failures:
+            now += timedelta(hours=1)
+            with time_machine.travel(now, tick=False):
+                machine.advance_all()
+    assert caplog.text.count("has failed") >= 9
+    assert step().failures == 12
+    assert step().last_error == "connection refused"
+    with time_machine.travel(now + timedelta(hours=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_what_has_to_settle_waits_and_is_called_again() -> None:
+    request = asked()
+    later = datetime.now(UTC) + timedelta(minutes=30)
+    Shelf.waits.append(later)
+    machine.advance_all()
+    assert (again(request).state, step().state) == (STATES.SETTLING, "settling")
+    assert step().last_error == "not yet"
+    with time_machine.travel(later + timedelta(seconds=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert Shelf.said.count(("Shelf", "erase")) == 2
+
+
+@pytest.mark.parametrize("presence", [Presence.UNSUPPORTED, Presence.FORBIDDEN, Presence.UNREACHABLE])
+def test_what_cannot_be_read_is_not_absent(presence: Presence) -> None:
+    Shelf.findings.append(Finding(presence, said="403"))
+    request = asked()
+    machine.advance_all()
+    assert again(request).state == STATES.VERIFYING
+    assert not Certificate.objects.exists()
+    assert (step().presence, step().verified_at) == (presence, None)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_what_is_found_again_is_purged_again() -> None:
+    Shelf.findings.append(Finding.of(2))
+    request = asked()
+    machine.advance_all()
+    assert (step().state, step().found) == ("waiting", 2)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert Shelf.said.count(("Shelf", "erase")) == 2
+
+
+def test_what_somebody_must_look_at_stops_and_goes_on_when_told() -> None:
+    Shelf.failures.append(NeedsAttention("line 3 cannot be read"))
+    request = asked()
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=False):
+        machine.advance_all()
+        machine.advance_all()
+        assert step().needs_attention == "line 3 cannot be read"
+        assert requests.progress(again(request))[0].needs_attention == "line 3 cannot be read"
+        requests.retry(step().pk, "sam")
+        machine.advance_all(until_quiet=True)
+        assert again(request).state == STATES.CERTIFIED
+
+
+def test_a_held_store_rests_until_it_is_released() -> None:
+    request = asked(hours=1)
+    Shelf.waits.append(datetime.now(UTC) + timedelta(minutes=1))
+    requests.expedite(request.pk)
+    machine.advance_all()
+    requests.hold(step().pk, "sam", "court order 7")
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=30), tick=False):
+        machine.advance_all()
+        assert again(request).state == STATES.SETTLING
+        assert requests.progress(again(request))[0].held
+        requests.release(step().pk, "sam")
+        machine.advance_all(until_quiet=True)
+        assert again(request).state == STATES.CERTIFIED
+
+
+def test_nothing_to_erase_stops_and_asks() -> None:
+    request = asked(rows=0)
+    machine.advance_all()
+    assert "Nothing was found" in again(request).question
+    assert Shelf.said == [("Shelf", "plan"), ("Copy", "plan")]
+    requests.let_go_on(request.pk, "sam")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_far_too_much_stops_and_asks_and_is_planned_anew() -> None:
+    Shelf.of = 2000
+    request = asked(rows=101)
+    machine.advance_all()
+    assert "101 of about 2,000" in again(request).question
+    assert Shelf.rows != {}
+    Shelf.rows[str(request.subject_id)] = 102
+    requests.let_go_on(request.pk, "sam")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert step().planned == 102
+
+
+def test_a_share_of_little_is_not_judged() -> None:
+    Shelf.of = 900
+    request = asked(rows=900)
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_staff_need_a_second_person() -> None:
+    Shelf.rows[str(subjects.resolve(["user_1"])["user_1"])] = 1
+    request = requests.ask_on_behalf("user_1", "sam", "asked by letter")
+    assert (request.state, Subject.objects.get().state) == (STATES.RECEIVED, "active")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.RECEIVED
+    with pytest.raises(requests.SamePerson):
+        requests.approve(request.pk, "sam")
+    assert requests.approve(request.pk, "kim").state == STATES.COOLING_OFF
+    assert Subject.objects.get().state == "fenced"
+
+
+def test_a_request_is_found_by_its_own_user_only() -> None:
+    request = asked(hours=1)
+    assert requests.get("user_1", request.pk) == request
+    for other in ("user_2", "", "USER_1"):
+        with pytest.raises(requests.NotFound):
+            requests.get(other, request.pk)
+    assert requests.of_user("user_2") == []
+
+
+def test_a_request_is_found_after_its_end() -> None:
+    request = asked()
+    machine.advance_all(until_quiet=True)
+    assert requests.get("user_1", request.pk).state == STATES.CERTIFIED
+
+
+def test_who_comes_back_is_somebody_else() -> None:
+    first = subjects.resolve(["user_1"])["user_1"]
+    asked()
+    machine.advance_all(until_quiet=True)
+    second = Subject.objects.get(pk=subjects.resolve(["user_1"])["user_1"])
+    assert (second.pk != first, second.generation) == (True, 2)
+    assert second.begins_at == Tombstone.objects.get().erased_at
+    request = asked()
+    machine.advance_all(until_quiet=True)
+    assert [one.generation for one in requests.of_user("user_1")] == [2, 1]
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_people_are_purged_together_and_alone_when_that_fails() -> None:
+    for number in range(5):
+        asked(f"user_{number}")
+    Copy.failures.append(NotNow("too much at once"))
+    machine.advance_all(until_quiet=True)
+    assert DeletionRequest.objects.filter(state=STATES.CERTIFIED).count() == 5
+
+
+def test_who_outlived_the_lease_cannot_settle() -> None:
+    request = asked()
+    machine.move(datetime.now(UTC))
+    now = datetime.now(UTC)
+    mine = steps.claim(steps.unplanned(now), now)
+    with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert not steps.settle(mine[0], state="waiting")
+
+
+def test_two_workers_do_not_do_the_same(django_db_blocker: Any) -> None:
+    for number in range(20):
+        asked(f"user_{number}")
+    connection.close()
+
+    def work(_: int) -> int:
+        try:
+            return machine.advance_all(until_quiet=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    machine.advance_all(until_quiet=True)
+    assert DeletionRequest.objects.filter(state=STATES.CERTIFIED).count() == 20
+    assert Shelf.said.count(("Shelf", "plan")) == 20
+
+
+def test_what_is_late_is_told() -> None:
+    request = asked(hours=24)
+    assert request.purge_at is not None
+    due = request.purge_at + timedelta(hours=72)
+    assert machine.overdue(due) == []
+    assert machine.overdue(due + timedelta(seconds=1)) == [request]
+
+
+def test_a_dry_run_changes_nothing() -> None:
+    subject_id = subjects.resolve(["user_1"])["user_1"]
+    Shelf.rows[str(subject_id)] = 7
+    assert requests.dry_run("user_1") == [("A shelf", 7), ("A copy", 7), ("Who it is", 1)]
+    assert requests.dry_run("nobody") == [("A shelf", 0), ("A copy", 0), ("Who it is", 0)]
+    assert Subject.objects.get().state == "active"
+    assert not DeletionRequest.objects.exists()
+
+
+def test_the_phases_come_in_order() -> None:
+    assert [holders.get(name).phase for name in holders.enabled()] == [1, 2, 3]
