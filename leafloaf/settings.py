@@ -352,7 +352,15 @@ PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
 ERASURE_LARGEST_SHARE = float(env.number("ERASURE_LARGEST_SHARE", "0.05", maximum="1"))
 
 # Every place with personal data: `privacy.holders` says what each must be able to do, `privacy.checks` finds the gaps.
-DATA_HOLDERS: dict[str, str] = {}
+DATA_HOLDERS: dict[str, str] = {
+    "profiles": "personalization.holders.ProfilesHolder",
+    "recommendations": "personalization.holders.RecommendationsHolder",
+    "aggregates": "personalization.holders.AggregatesHolder",
+    "staff": "leafloaf.staff.holders.StaffHolder",
+    "privacy": "privacy.own_holder.PrivacyHolder",
+}
+# What is worked out of a person when it is asked for, and so belongs into their export though no holder has it.
+EXPORT_INFERENCES = ["personalization.inferred_export.rows"]
 
 # Storefront
 
@@ -394,6 +402,7 @@ PREDICTIONS_MARGIN = float(env.number("PREDICTIONS_MARGIN", "0.05"))
 DASHBOARDS = [
     "capture.dashboard.BackendHealth",
     "capture.quality_dashboard.DataQuality",
+    "privacy.deletions_dashboard.DeletionRequests",
     "leafloaf.storefront.analytics_dashboard.SearchAnalytics",
     "personalization.aggregation.trends_dashboard.ShopTrends",
 ]

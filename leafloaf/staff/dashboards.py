@@ -2,7 +2,7 @@
 
 A dashboard is a plain class that knows nothing of this package: it has the attributes of `Dashboard`, and may have
 `headline(request)`, its state in one line for the overview, and `act(request)`, which does what a button of the
-page asks for and returns the sentence to show.
+page asks for and returns the sentence to show; a `ValidationError` says why it was not done.
 """
 
 from typing import Any, Protocol, runtime_checkable

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
@@ -50,5 +50,8 @@ class StaffSite(admin.AdminSite):
     def _act(self, request: HttpRequest, dashboard: dashboards.Dashboard) -> HttpResponse:
         if not isinstance(dashboard, dashboards.Acts):
             return HttpResponseNotAllowed(["GET"])
-        messages.success(request, dashboard.act(request))
+        try:
+            messages.success(request, dashboard.act(request))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
         return HttpResponseRedirect(request.get_full_path())

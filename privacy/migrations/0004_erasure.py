@@ -148,6 +148,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at"],
+                "permissions": [("approve_deletionrequest", "Can approve what others of the staff asked for")],
             },
         ),
         migrations.CreateModel(

@@ -74,6 +74,7 @@ class DeletionRequest(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        permissions: ClassVar = [("approve_deletionrequest", "Can approve what others of the staff asked for")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["subject_id"],
