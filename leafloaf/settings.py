@@ -276,6 +276,8 @@ SINKS: dict[str, dict[str, Any]] = {
 }
 # What is derived from events in the statement that stores them.
 PROJECTIONS = ["personalization.signals.projection.projection"]
+# Which words of a query analytics may be told of; without it none (docs/privacy.md).
+QUERY_WORDS = "leafloaf.storefront.query_words.vouched"
 RAW_EVENT_RETENTION_DAYS = 90
 OUTBOX_LEASE_SECONDS = float(env.number("OUTBOX_LEASE_SECONDS", "120", minimum="1"))
 
@@ -316,6 +318,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-signals": scheduled(
         "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
     ),
+    "enforce-retention": scheduled("privacy.tasks.enforce_retention", crontab(hour=7, minute=45), 3600),
     "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),
 }
 

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from privacy.erasure import machine
+from privacy.erasure import machine, retention
 
 
 @shared_task
 def advance_deletions() -> int:
     """Moves every deletion request on as far as it goes now."""
     return machine.advance_all()
+
+
+@shared_task
+def enforce_retention() -> int:
+    """Begins to purge what is older than each person allows."""
+    return retention.enforce()

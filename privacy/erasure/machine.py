@@ -11,7 +11,7 @@ Invariants:
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -96,17 +96,16 @@ def _move(request: DeletionRequest, now: datetime) -> None:
     state = STATES(request.state)
     if state in {STATES.FENCED, STATES.COOLING_OFF}:
         if request.purge_at and request.purge_at <= now:
-            begin(request)
+            begin(request, holders.enabled())
     elif state == STATES.VERIFIED:
         end(request, now)
     elif state in steps.AT_WORK:
         _follow(request, list(request.steps.all()), now)
 
 
-def begin(request: DeletionRequest) -> None:
-    """A step for each holder in use."""
+def begin(request: DeletionRequest, names: Sequence[str]) -> None:
+    """A step for each of the holders; the caller stores the request."""
     request.state = STATES.PURGING
-    names = holders.enabled()
     DeletionStep.objects.bulk_create(
         DeletionStep(
             request=request, holder=name, store=holders.get(name).store, phase=holders.get(name).phase
@@ -150,8 +149,9 @@ def end(request: DeletionRequest, now: datetime) -> None:
     certificate.issue(request, now)
     request.state = STATES.CERTIFIED
     request.steps.update(plan={})
-    former = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
-    former.update(subject_id=None, sessions=[])
+    others = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
+    others.filter(kind=DeletionRequest.Kind.RETENTION).delete()
+    others.update(subject_id=None, sessions=[])
     request.subject_id, request.sessions = None, []
 
 

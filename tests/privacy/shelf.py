@@ -79,7 +79,9 @@ class Identity(BaseHolder):
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         for task in tasks:
             Shelf.said.append(("Identity", "erase"))
-            request = DeletionRequest.objects.get(subject_id=task.scope.subject_id)
+            request = DeletionRequest.objects.get(
+                subject_id=task.scope.subject_id, kind="erasure", purge_started_at__isnull=False
+            )
             if Subject.objects.filter(pk=task.scope.subject_id).delete()[0]:
                 Tombstone.objects.create(
                     user_hash=request.user_hash,
