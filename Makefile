@@ -9,7 +9,7 @@ SEMANTIC ?= true
 MODEL := $(if $(filter true,$(SEMANTIC)),$(VENV)/.semantic)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization openapi browser requirements clean
+.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy openapi browser requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:[^#]*## /\1\t/' | expand -t 14
@@ -38,7 +38,7 @@ format: $(VENV)/.dev ## rewrite the code as the formatter wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/djade --target-version 5.2 $$(git ls-files '*.html')
 
-bench: bench-capture bench-search bench-personalization ## the measured comparisons of docs/benchmarks.md, in an environment of their own
+bench: bench-capture bench-search bench-personalization bench-privacy ## the measured comparisons of docs/benchmarks.md, in an environment of their own
 
 bench-capture: $(BENCH)/.installed ## how fast events are captured, and what it costs
 	$(BENCH)/bin/python -m bench capture
@@ -48,6 +48,9 @@ bench-search: $(BENCH)/.installed $(if $(MODEL),$(BENCH)/.semantic) ## how well 
 
 bench-personalization: $(BENCH)/.installed ## how well the next basket, reorders and complements are told; LEAFLOAF_DATA_DIR
 	OPENBLAS_NUM_THREADS=1 $(BENCH)/bin/python -m bench personalization
+
+bench-privacy: $(BENCH)/.installed ## how long an erasure takes, and what it costs the others
+	$(BENCH)/bin/python -m bench privacy
 
 openapi: $(VENV)/.dev ## write docs/openapi.yaml and docs/events.md from the code
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference

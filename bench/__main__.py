@@ -1,4 +1,4 @@
-"""`python -m bench [capture|search|personalization]`: measures, prints, and with `--write` puts them into the docs."""
+"""`python -m bench [capture|search|personalization|privacy]`: measures, prints, and with `--write` updates the docs."""
 
 import argparse
 import sys
@@ -44,6 +44,19 @@ def personalization(arguments: list[str]) -> None:
         write(given.write, ran_on, tables, "personalization-machine")
 
 
+def privacy(arguments: list[str]) -> None:
+    from bench.privacy import options, run
+
+    given = options.parsed(arguments)
+    started = time.monotonic()
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = run.measure(given)
+    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
+    if given.write:
+        write(given.write, ran_on, tables, "erasure-machine")
+
+
 def capture(arguments: list[str]) -> None:
     options = parser().parse_args(arguments)
     unknown = set(options.only) - set(PARTS)
@@ -78,6 +91,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-BENCHES = {"capture": capture, "search": search, "personalization": personalization}
+BENCHES = {"capture": capture, "search": search, "personalization": personalization, "privacy": privacy}
 
 main()

@@ -133,7 +133,9 @@ def discard(letters: QuerySet[DeadLetter], *, by: str, because: str) -> int:
 @transaction.atomic
 def _resolve(letters: QuerySet[DeadLetter], state: str, action: str, by: str, because: str) -> int:
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for sink, key in letters.filter(state=STATES.DEAD).order_by("id").values_list("sink", "id"):
+    # Locked in order, as others lock many.
+    chosen = letters.filter(state=STATES.DEAD).order_by("id").select_for_update()
+    for sink, key in chosen.values_list("sink", "id"):
         found[sink].append(key)
     resolved = {"state": state, "resolved_at": Now(), "resolved_by": by, "resolution": because}
     total = 0

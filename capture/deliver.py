@@ -6,6 +6,7 @@ Invariants:
   a store that could take the same rows twice (`Batch.seconds_left`).
 * A sink that failed is tried with one batch at a time (the half-open circuit breaker of Nygard, "Release It!").
 * A poison row is recorded as a dead letter before the others of its batch are sent again.
+* A worker from whom its batch was taken, because events were erased from it, says so when it is done with it.
 """
 
 import logging
@@ -25,7 +26,15 @@ from django.db.models.functions import Now
 from capture import dead_letters, log, retry, seal, sinks
 from capture.models import OutboxBatch, Sink, XidField
 from capture.records import Record
-from capture.sinks.base import Batch, BatchRefused, Misconfigured, OverQuota, RowsRefused, Unavailable
+from capture.sinks.base import (
+    TIMEOUT_SECONDS,
+    Batch,
+    BatchRefused,
+    Misconfigured,
+    OverQuota,
+    RowsRefused,
+    Unavailable,
+)
 from leafloaf.lib import statements
 
 logger = logging.getLogger(__name__)
@@ -58,9 +67,10 @@ CLAIM = f"""
     RETURNING {COLUMNS}
 """  # noqa: S608 (names of our own)
 SETTLE = """
-    WITH settled AS (
+    WITH owing AS MATERIALIZED (SELECT name FROM capture_sink WHERE name = %(sink)s FOR NO KEY UPDATE), settled AS (
         UPDATE capture_outboxbatch
         SET state = 'delivered', delivered_at = now(), lease_token = NULL, leased_until = NULL
+        FROM owing
         WHERE id = %(id)s AND lease_token = %(token)s
           AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
         RETURNING sink
@@ -69,7 +79,18 @@ SETTLE = """
     FROM settled WHERE name = settled.sink
     RETURNING name
 """
-"""Does not wait for the disk: a settling that a crash of Postgres undoes is a batch sent again, which sinks know."""
+"""Does not wait for the disk: a settling that a crash of Postgres undoes is a batch sent again, which sinks know.
+
+The sink's row is locked before the batch's, as everywhere (`capture.remake`).
+"""
+LET_GO = """
+    UPDATE capture_outboxbatch
+    SET available_at = least(available_at, now()), recalled_token = NULL, recalled_until = CASE
+        WHEN %(is_over)s THEN NULL
+        ELSE least(recalled_until, now() + %(on_its_way)s * interval '1 second') END
+    WHERE id = %(id)s AND recalled_token = %(token)s
+    RETURNING id
+"""
 
 
 def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool = False) -> int:
@@ -101,12 +122,20 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
         sendable_until: when the lease ends, by this process's monotonic clock.
     """
     is_repeated = batch.attempts > 1
+    is_remade = batch.remade_at is not None
     try:
         records = log.read(batch)
-        while records:
+        # What an earlier attempt stored may have to be replaced by nothing.
+        while records or (is_remade and is_repeated):
             try:
                 sent = Batch(
-                    batch.label, batch.object_name, records, is_repeated, sendable_until, batch.sequence
+                    batch.label,
+                    batch.object_name,
+                    records,
+                    is_repeated,
+                    sendable_until,
+                    batch.sequence,
+                    is_remade,
                 )
                 sinks.get(batch.sink).deliver(sent)
                 break
@@ -125,15 +154,33 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
 
 def settle(batch: OutboxBatch, delivered: int) -> int:
     """Marks the batch delivered, if it is still the caller's; returns the events that counts for."""
-    values = {"id": batch.id, "token": batch.lease_token, "delivered": delivered}
+    values = {"id": batch.id, "sink": batch.sink, "token": batch.lease_token, "delivered": delivered}
     with transaction.atomic() if batch.is_replay else nullcontext():
         settled = statements.fetch(SETTLE, values)
         if settled and batch.is_replay:
             dead_letters.settle(batch)
     if not settled:
-        logger.warning("Batch %s was delivered after its lease had run out; another worker has it.", batch)
+        if not let_go(batch, is_over=batch.attempts == 1):
+            logger.warning(
+                "Batch %s was delivered after its lease had run out; another worker has it.", batch
+            )
         return 0
     return delivered
+
+
+def let_go(batch: OutboxBatch, *, is_over: bool) -> bool:
+    """Says that the worker is done with a batch that was taken from it, so that nobody has to wait for its lease.
+
+    Args:
+        is_over: nothing that was sent of it can still be on its way to the store.
+    """
+    values = {
+        "id": batch.id,
+        "token": batch.lease_token,
+        "is_over": is_over,
+        "on_its_way": TIMEOUT_SECONDS,
+    }
+    return bool(statements.fetch(LET_GO, values))
 
 
 def postpone(batch: OutboxBatch, error: Unavailable) -> None:
@@ -143,6 +190,7 @@ def postpone(batch: OutboxBatch, error: Unavailable) -> None:
     """
     said = str(error)
     with transaction.atomic():
+        sink = Sink.objects.select_for_update(no_key=True).get(name=batch.sink)
         given_back = _owned(batch).update(
             state=STATES.SEALED,
             lease_token=None,
@@ -150,14 +198,15 @@ def postpone(batch: OutboxBatch, error: Unavailable) -> None:
             last_error=said,
             first_error=batch.first_error or said,
         )
-        rest = _rest(batch.sink, error) if given_back else timedelta(0)
+        rest = _rest(sink, error) if given_back else timedelta(0)
+    if not given_back:
+        let_go(batch, is_over=False)
     logger.warning(
         "%s did not take batch %s; next try in %.1f s: %s", batch.sink, batch, rest.total_seconds(), said
     )
 
 
-def _rest(name: str, error: Unavailable) -> timedelta:
-    sink = Sink.objects.select_for_update(no_key=True).get(name=name)
+def _rest(sink: Sink, error: Unavailable) -> timedelta:
     sink.failures += 1
     rest = rest_after(error, sink.failures)
     sink.available_at = datetime.now(UTC) + rest
@@ -185,6 +234,7 @@ def block(batch: OutboxBatch, error: BatchRefused) -> None:
         first_error=batch.first_error or said,
     )
     if not blocked:
+        let_go(batch, is_over=batch.attempts == 1)
         return
     Sink.objects.filter(name=batch.sink).update(last_error=said, last_error_at=Now())
     logger.error("Batch %s is blocked and needs a person: %s", batch, said)

@@ -7,19 +7,20 @@ Invariants:
 * A bad event costs itself only, never its batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 from django.db import transaction
 
-from capture import arrays, duplicates, events, projections, rejections, wakeup
+from capture import arrays, duplicates, event_keys, events, projections, rejections, wakeup
 from capture.validation import PAST, Checked, Fault, InvalidEvent, check, decode
 from leafloaf.lib import statements
 from leafloaf.lib.problems import Problem
-from privacy import consent, subjects
+from privacy import consent, subjects, suppression, tombstones
 
 
 class Identified(msgspec.Struct):
@@ -31,56 +32,81 @@ class Identified(msgspec.Struct):
 Authorize = Callable[[str | None], str | None]
 """Says for which user an event that names this one counts, or raises a `Problem`."""
 
-ALL_KNOWN = "NOT EXISTS (SELECT FROM given WHERE user_id IS NOT NULL AND subject_id IS NULL)"
+
+class Fate(StrEnum):
+    """What became of an event whose id was not taken."""
+
+    STORED = "stored"
+    WITHHELD = "withheld"
+    """Its person does not want it kept."""
+    REFUSED = "refused"
+    """It is of somebody who is being erased, or was."""
+    STRANGER = "stranger"
+    """Nothing became of the whole batch: the user has no pseudonym yet."""
+
+
+ALL_KNOWN = f"NOT EXISTS (SELECT FROM given WHERE fate = '{Fate.STRANGER}')"
 INSERT = """
     WITH given AS MATERIALIZED (
-        SELECT named.*,
-               CASE event_type WHEN 'search' THEN NOT {keeps_searches} ELSE false END AS is_withheld,
-               CASE event_type WHEN 'order' THEN NOT {keeps_purchases} ELSE false END AS is_nobodys
-        FROM (
-            SELECT *, CASE WHEN user_id IS NOT NULL
-                           THEN ({pseudonym}) END AS subject_id
-            FROM unnest(
-                (SELECT %(keys)s), %(digests)s, %(event_ids)s, %(event_types)s, %(user_ids)s, %(session_ids)s,
-                %(occurred_at)s, %(payloads)s
-            ) WITH ORDINALITY AS given (
-                key, digest, event_id, event_type, user_id, session_id, occurred_at, payload, place
-            )
-        ) AS named
+        SELECT given.*, person.id AS subject_id,
+               event_type = 'order' AND NOT {keeps_purchases} AS is_nobodys,
+               CASE WHEN user_id IS NOT NULL AND person.id IS NULL THEN '{fate.STRANGER}'
+                    WHEN {is_of_an_erased_person} THEN '{fate.REFUSED}'
+                    WHEN user_id IS NULL AND {is_of_an_erased_visit} THEN '{fate.REFUSED}'
+                    WHEN event_type = 'search' AND NOT {keeps_searches} THEN '{fate.WITHHELD}'
+                    ELSE '{fate.STORED}' END AS fate
+        FROM unnest(
+            (SELECT %(keys)s), %(digests)s, %(event_ids)s, %(event_types)s, %(user_ids)s, %(session_ids)s,
+            %(occurred_at)s, %(payloads)s
+        ) WITH ORDINALITY AS given (
+            key, digest, event_id, event_type, user_id, session_id, occurred_at, payload, place
+        ) LEFT JOIN LATERAL ({person}) AS person ON true
     ), fresh AS (
         INSERT INTO capture_eventkey (key, digest, day)
-        SELECT key, digest, %(day)s::date FROM given WHERE NOT is_withheld AND {all_known}
+        SELECT key, digest, %(day)s::date FROM given WHERE fate = '{fate.STORED}' AND {all_known}
         ORDER BY key
         ON CONFLICT (key) DO NOTHING
         RETURNING key
     ), stored AS MATERIALIZED (
-        SELECT given.* FROM given JOIN fresh USING (key)
+        SELECT place, event_id, event_type, CASE WHEN NOT is_nobodys THEN subject_id END AS subject_id,
+               session_id, occurred_at, payload, is_nobodys
+        FROM given JOIN fresh USING (key)
     ), logged AS (
         INSERT INTO capture_event
             (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload, schema_version)
-        SELECT event_id, event_type, CASE WHEN NOT is_nobodys THEN subject_id END,
-               CASE WHEN NOT is_nobodys THEN session_id END, occurred_at, %(received_at)s::timestamptz, payload,
-               %(version)s::smallint
+        SELECT CASE WHEN is_nobodys THEN gen_random_uuid()::text ELSE event_id END, event_type, subject_id,
+               CASE WHEN NOT is_nobodys THEN session_id END,
+               CASE WHEN is_nobodys THEN date_trunc('hour', occurred_at, 'UTC') ELSE occurred_at END,
+               %(received_at)s::timestamptz,
+               CASE WHEN is_nobodys THEN capture_nobodys_order(payload) ELSE payload END, %(version)s::smallint
         FROM stored
         ORDER BY place
     )""".format(  # noqa: S608 (SQL of our own)
-    pseudonym=subjects.PSEUDONYM.format(user_id="given.user_id"),
-    keeps_searches=consent.KEEPS_SEARCHES.format(subject="named.subject_id"),
-    keeps_purchases=consent.KEEPS_PURCHASES.format(subject="named.subject_id"),
+    fate=Fate,
+    person=subjects.PERSON.format(user_id="given.user_id"),
+    is_of_an_erased_person=suppression.OF_A_PERSON.format(person="person", occurred_at="occurred_at"),
+    is_of_an_erased_visit=suppression.OF_A_VISIT.format(session_id="session_id"),
+    keeps_searches=consent.KEEPS_SEARCHES.format(subject="person.id"),
+    keeps_purchases=consent.KEEPS_PURCHASES.format(subject="person.id"),
     all_known=ALL_KNOWN,
 )
 """Nothing is stored while a user is not known yet.
 
-A search of who does not want searches kept is withheld; an order of who does not want purchases kept is nobody's.
+A search of who does not want searches kept is withheld. An order of who does not want purchases kept is nobody's:
+what the shop's books need of it (migration 0010), under another id and number, to the hour. Its key alone is still made
+of the client's own event id, one way, so that it is not stored again when it is sent again.
+
+A fence that commits while this is at work is not seen. Whoever erases waits for all that began before it
+(`privacy.erasure.fence`).
 
 Keys are taken in sorted order, so that two batches with the same ids wait for each other and do not dead-lock.
 
 `(SELECT %(keys)s)` hides from the planner how many events there are: it would find that a plan for one is cheaper
 than its plan for any number, and plan a lone event anew each time, which takes twice as long as storing it.
 """
-NEW = f"""
-    SELECT event_id, false FROM stored
-    UNION ALL SELECT event_id, true FROM given WHERE is_withheld AND {ALL_KNOWN}"""  # noqa: S608 (SQL of our own)
+FATES = f"""
+    SELECT event_id, '{Fate.STORED}' FROM stored
+    UNION ALL SELECT event_id, fate FROM given WHERE fate <> '{Fate.STORED}'"""  # noqa: S608 (SQL of our own)
 
 
 class Rejection(msgspec.Struct, frozen=True, rename={"faults": "errors"}):
@@ -150,51 +176,75 @@ def store(
     ]
     if not places:
         return
-    stored, withheld = insert([checked[index] for index in places.values()], received_at, is_profiled)
-    receipt.accepted += len(stored)
-    receipt.suppressed += sum(checked[index].event_id in withheld for index in checked)
-    transaction.on_commit(lambda: wakeup.drain(len(stored)), robust=True)
-    known = [index for event_id, index in places.items() if event_id not in stored] + repeated
-    known = [index for index in known if checked[index].event_id not in withheld]
+    fates = insert([checked[index] for index in places.values()], received_at, is_profiled)
+    stored = list(fates.values()).count(Fate.STORED)
+    receipt.accepted += stored
+    transaction.on_commit(lambda: wakeup.drain(stored), robust=True)
+    if stored == len(checked):
+        return
+    known = [index for event_id, index in places.items() if event_id not in fates]
+    known += [index for index in repeated if fates.get(checked[index].event_id) in (None, Fate.STORED)]
     digests = digests_of({checked[index].key for index in known})
+    refused = sum(fates.get(event.event_id) == Fate.REFUSED for event in checked.values())
+    receipt.suppressed += sum(fates.get(event.event_id) == Fate.WITHHELD for event in checked.values())
     for index in known:
         event = checked[index]
         if digests[event.key] == event.digest:
             receipt.duplicates += 1
+        elif digests[event.key] == event_keys.ERASED:
+            refused += 1
         else:
             receipt.rejected.append(Rejection(index, event.event_id, [CONFLICT]))
+    receipt.suppressed += refused
+    suppression.count(refused, utc_day(received_at))
 
 
-def insert(
-    batch: list[Checked], received_at: datetime, is_profiled: bool = True
-) -> tuple[set[str], set[str]]:
-    """Inserts events whose ids are distinct; returns the ids that were not there before, and those withheld.
+def insert(batch: list[Checked], received_at: datetime, is_profiled: bool = True) -> dict[str, str]:
+    """Inserts events whose ids are distinct; returns the `Fate` of each by its id, but for ids that were taken.
 
     One statement, atomic by itself: unless the caller has a transaction open, none is begun. Only who meets a new
-    user needs one, and a second try.
+    user needs one, and a second try. An event that is not stored anyhow makes nobody known.
     """
-    derived, their_own = projections.concerned(batch) if is_profiled else ((), {})
-    statement, parameters = statement_with(derived), columns(batch, received_at) | their_own
-    stored, withheld = inserted(statement, parameters)
-    users = {event.user_id for event in batch if event.user_id}
-    while (
-        users and not stored and not withheld and len(digests_of({event.key for event in batch})) < len(batch)
-    ):
+    fates = inserted(batch, received_at, is_profiled)
+    late: set[str] = set()
+    while Fate.STRANGER in fates.values():
+        strangers = [event for event in batch if fates.get(event.event_id) == Fate.STRANGER]
+        taken = digests_of({event.key for event in strangers})
+        late |= of_the_erased(event for event in strangers if event.key not in taken)
+        batch = [event for event in batch if event.key not in taken and event.event_id not in late]
         with transaction.atomic():
-            subjects.resolve(users)
-            stored, withheld = inserted(statement, parameters)
-    return stored, withheld
+            subjects.resolve(event.user_id for event in batch if event.user_id)
+            fates = inserted(batch, received_at, is_profiled)
+    return fates | dict.fromkeys(late, Fate.REFUSED)
+
+
+def of_the_erased(strangers: Iterable[Checked]) -> set[str]:
+    """The ids of events of people who were erased: nobody comes back by what happened before."""
+    events_of = {event.event_id: (event.user_id or "", event.occurred_at) for event in strangers}
+    stones = tombstones.latest({user_id for user_id, _ in events_of.values()})
+    return {
+        event_id
+        for event_id, (user_id, occurred_at) in events_of.items()
+        if user_id in stones and tombstones.refuses(stones[user_id], occurred_at)
+    }
+
+
+def inserted(batch: list[Checked], received_at: datetime, is_profiled: bool) -> dict[str, str]:
+    if not batch:
+        return {}
+    derived, their_own = projections.concerned(batch) if is_profiled else ((), {})
+    return dict(statements.fetch(statement_with(derived), columns(batch, received_at) | their_own))
 
 
 @lru_cache
 def statement_with(derived: tuple[projections.Projection, ...]) -> str:
-    """The statement that stores events, and what these projections derive from them."""
-    return ", ".join([INSERT, *(projection.sql for projection in derived)]) + NEW
+    """The statement that stores events, and what these projections derive from them.
 
-
-def inserted(statement: str, parameters: dict[str, Any]) -> tuple[set[str], set[str]]:
-    rows = statements.fetch(statement, parameters)
-    return {name for name, is_withheld in rows if not is_withheld}, {name for name, held in rows if held}
+    In one line, so no `--` comments in it: psycopg reads a text of more than 4096 characters anew each time, at the
+    cost of a tenth of storing a lone event.
+    """
+    statement = ", ".join([INSERT, *(projection.sql for projection in derived)]) + FATES
+    return " ".join(statement.split())
 
 
 def columns(batch: list[Checked], received_at: datetime) -> dict[str, Any]:

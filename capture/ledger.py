@@ -11,13 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q
+from psycopg import errors
 
 from capture.models import LedgerDay, OutboxBatch, Sink
 from capture.partitions import start_of
 
 RECENT_DAYS = 2
+TRIES = 5
 
 CAPTURED = """
     SELECT (received_at AT TIME ZONE 'UTC')::date AS day, count(*)
@@ -41,9 +43,19 @@ def close(since: date | None = None) -> list[LedgerDay]:
     """Counts and stores the accounts of the days from `since` on (default: yesterday and today, UTC).
 
     Older days whose account was still open, or had something pending, are brought up to date too; what was captured
-    on those does not change any more and is not counted again.
+    on those does not change any more but by erasure (`capture.remake`), and is not counted again.
     """
-    since = since or datetime.now(UTC).date() - timedelta(days=RECENT_DAYS - 1)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return _close(since or datetime.now(UTC).date() - timedelta(days=RECENT_DAYS - 1))
+        except OperationalError as error:
+            # Events were erased since this began, and their day's account is another now.
+            if not tries_left or not isinstance(error.__cause__, errors.SerializationFailure):
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _close(since: date) -> list[LedgerDay]:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -1,6 +1,7 @@
 """Reading the log back: the records of a sealed batch."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,18 @@ READ = """
 """The limit, one more than was sealed, has Postgres walk the index even where it knows nothing of the day yet."""
 READ_ALL = READ.format(only="")
 READ_THESE = READ.format(only="AND event_id = ANY(%(event_ids)s)")
+MEMBERS = """
+    SELECT batch.id, array_agg(event.event_id ORDER BY event.xid, event.id)
+    FROM capture_outboxbatch AS batch CROSS JOIN LATERAL (
+        SELECT xid, id, event_id FROM capture_event
+        WHERE (xid, id) >= (batch.first_xid, batch.first_id) AND (xid, id) <= (batch.last_xid, batch.last_id)
+          AND received_at >= batch.day::timestamp AT TIME ZONE 'UTC'
+          AND received_at < (batch.day + 1)::timestamp AT TIME ZONE 'UTC'
+        ORDER BY xid, id LIMIT batch.count + 1
+    ) AS event
+    WHERE batch.id = ANY(%s::bigint[])
+    GROUP BY batch.id
+"""
 OLDEST_DAY = """
     SELECT min(day) FROM (
         SELECT to_date(substring(inhrelid::regclass::text FROM '_p([0-9]{8})$'), 'YYYYMMDD') AS day
@@ -40,14 +53,42 @@ def read(batch: OutboxBatch) -> list[Record]:
         BatchRefused: the log no longer holds what was sealed.
     """
     records = _replayed(batch) if batch.is_replay else _range(batch)
-    # What leaves a replay batch leaves its checksum too; a range of the log keeps the one it was sealed with.
-    count = batch.count - batch.excluded if batch.is_replay else batch.count
-    if len(records) != count or checksum([record.event_id for record in records]) != batch.checksum:
-        raise BatchRefused(f"the log holds {len(records)} of the {count} events that were sealed, or others")
+    if not is_whole(batch, [record.event_id for record in records]):
+        raise BatchRefused(
+            f"the log holds {len(records)} of the {sealed(batch)} events that were sealed, or others"
+        )
     if not batch.excluded or batch.is_replay:
         return records
     left = set(DeadLetter.objects.filter(batch=batch).values_list("event_id", flat=True))
     return [record for record in records if record.event_id not in left]
+
+
+def sealed(batch: OutboxBatch) -> int:
+    """How many events the log must hold of the batch.
+
+    What leaves a replay batch leaves its checksum too; a range of the log keeps the one it was sealed with.
+    """
+    return batch.count - batch.excluded if batch.is_replay else batch.count
+
+
+def is_whole(batch: OutboxBatch, event_ids: Sequence[str]) -> bool:
+    """Whether these, in order, are the events that the batch was sealed with, or that erasure has left of them."""
+    return len(event_ids) == sealed(batch) and checksum(event_ids) == batch.checksum
+
+
+def members(batches: Iterable[OutboxBatch]) -> dict[int, list[str]]:
+    """The ids of the events that the log has in each batch, in order; one too many where it has others."""
+    found: dict[int, list[str]] = {}
+    ranges: list[int] = []
+    for batch in batches:
+        if batch.is_replay:
+            found[batch.id] = [record.event_id for record in _replayed(batch)]
+        else:
+            found[batch.id] = []
+            ranges.append(batch.id)
+    for key, event_ids in statements.fetch(MEMBERS, [ranges]) if ranges else ():
+        found[key] = event_ids
+    return found
 
 
 def _range(batch: OutboxBatch) -> list[Record]:

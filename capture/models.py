@@ -91,7 +91,10 @@ class Sink(models.Model):
 
 
 class OutboxBatch(models.Model):
-    """Events owed to one sink, fixed before anything is sent, so that every retry is the same batch again."""
+    """Events owed to one sink, fixed before anything is sent, so that every retry is the same batch again.
+
+    Only erasure takes events from it afterwards (`capture.remake`).
+    """
 
     class State(models.TextChoices):
         SEALED = "sealed", "Sealed"
@@ -133,6 +136,13 @@ class OutboxBatch(models.Model):
     doubled = models.PositiveIntegerField(
         db_default=0, help_text="How many of its events the store held more than once."
     )
+    remade_at = models.DateTimeField(null=True, help_text="When events were last erased from it.")
+    recalled_token = models.UUIDField(
+        null=True, help_text="Of the worker from whom it was taken for that, in mid-delivery."
+    )
+    recalled_until = models.DateTimeField(
+        null=True, help_text="Until then what was erased may still be on its way to the store."
+    )
     first_error = models.TextField(blank=True)
     last_error = models.TextField(blank=True)
 
@@ -155,6 +165,11 @@ class OutboxBatch(models.Model):
                 name="capture_batch_recount",
             ),
             models.Index(fields=["sink"], condition=models.Q(doubled__gt=0), name="capture_batch_doubled"),
+            models.Index(
+                fields=["recalled_until"],
+                condition=models.Q(recalled_until__isnull=False),
+                name="capture_batch_recalled",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ Invariants:
   sent anything again, and gets only what is missing.
 * Nothing is lost that nobody promised to hold: batches near the end of the retention are left alone, and so are those
   that the log itself no longer holds as they were sealed.
+* A batch from which events are erased while it is being counted is counted anew, not sent again.
 * Rows held twice are reported, never deleted.
 * `recounted_at` is the watermark: a run that is stopped goes on where it stopped.
 """
@@ -29,6 +30,7 @@ from capture.models import DeadLetter, OutboxBatch, Sink
 from capture.records import Record
 from capture.sinks.base import Acknowledged, BatchRefused, Recount, RecountUnsupported, Unavailable
 from leafloaf.access import audit
+from privacy.models.erasure import OUTER_LIMIT
 
 logger = logging.getLogger(__name__)
 
@@ -203,12 +205,21 @@ def _count(bunch: Sequence[OutboxBatch], tally: Tally, *, is_dry_run: bool) -> N
             whole.append(batch.id)
         else:
             _put_down(batch, recount)
-    counted = OutboxBatch.objects.filter(id__in=whole, state=STATES.DELIVERED)
+    _put_away(whole)
+
+
+@transaction.atomic
+def _put_away(whole: Sequence[int]) -> None:
+    """Stores that these batches are as they should be; locked in the order in which others lock many."""
+    found = OutboxBatch.objects.filter(id__in=whole, state=STATES.DELIVERED)
+    ids = list(found.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+    counted = OutboxBatch.objects.filter(id__in=ids)
     counted.update(recounted_at=Now(), held=F("count") - F("excluded"), doubled=0)
 
 
 def acknowledged(batch: OutboxBatch) -> Acknowledged:
-    return Acknowledged(batch.label, batch.object_name, batch.day, owed(batch), _reader(batch))
+    is_remade = batch.remade_at is not None and batch.remade_at > datetime.now(UTC) - OUTER_LIMIT
+    return Acknowledged(batch.label, batch.object_name, batch.day, owed(batch), _reader(batch), is_remade)
 
 
 def owed(batch: OutboxBatch) -> int:
@@ -265,8 +276,9 @@ def _put_down(batch: OutboxBatch, recount: Recount | None) -> None:
 def send_again(batch: OutboxBatch, recount: Recount) -> bool:
     """Owes the batch to its sink once more, unless somebody else has seen to it since it was read."""
     said = f"the store held {recount.held} of {owed(batch)} events when it was counted again"
+    Sink.objects.select_for_update(no_key=True).filter(name=batch.sink).first()
     unchanged = OutboxBatch.objects.filter(
-        id=batch.id, state=STATES.DELIVERED, delivered_at=batch.delivered_at
+        id=batch.id, state=STATES.DELIVERED, delivered_at=batch.delivered_at, remade_at=batch.remade_at
     )
     values = {"held": recount.held, "doubled": recount.doubled, "recounted_at": None, "last_error": said}
     if not unchanged.update(state=STATES.SEALED, delivered_at=None, available_at=Now(), **values):

@@ -1,7 +1,8 @@
 """Sealing: fixing which events are in a batch before anything is sent.
 
 Invariants:
-* A batch's events, their number, checksum and object name are committed before the first attempt and never change.
+* A batch's events, their number, checksum and object name are committed before the first attempt. From then on
+  only erasure takes events from it, and then number and checksum with them (`capture.remake`).
 * Only events of transactions that are over are sealed: below `pg_snapshot_xmin(pg_current_snapshot())` nothing
   can appear any more, so a cursor on `(xid, id)` passes over nothing.
 * One sealer a sink at a time (a row lock); the cursor moves in the transaction that writes the batches.

@@ -136,6 +136,7 @@ SECURE_REDIRECT_EXEMPT = [r"^health(/live|/ready)?$"]  # probes speak plain HTTP
 if env.boolean("BEHIND_TLS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "privacy.pages.refusals.forged"
 
 # Language and time
 
@@ -318,6 +319,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-signals": scheduled(
         "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
     ),
+    "make-exports": scheduled("privacy.tasks.make_exports", 5.0, 30),
     "enforce-retention": scheduled("privacy.tasks.enforce_retention", crontab(hour=7, minute=45), 3600),
     "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),
 }
@@ -356,6 +358,11 @@ ERASURE_LARGEST_SHARE = float(env.number("ERASURE_LARGEST_SHARE", "0.05", maximu
 
 # Every place with personal data: `privacy.holders` says what each must be able to do, `privacy.checks` finds the gaps.
 DATA_HOLDERS: dict[str, str] = {
+    "events": "capture.holders.log.EventLogHolder",
+    "redis": "capture.holders.redis.RedisHolder",
+    "cloud_storage": "capture.holders.cloud_storage.CloudStorageHolder",
+    "training_exports": "leafloaf.storefront.training_export.holder.TrainingExportHolder",
+    "bigquery": "capture.holders.bigquery.BigQueryHolder",
     "profiles": "personalization.holders.ProfilesHolder",
     "recommendations": "personalization.holders.RecommendationsHolder",
     "aggregates": "personalization.holders.AggregatesHolder",

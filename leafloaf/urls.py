@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("capture.urls")),
     path("", include("personalization.urls")),
     path("", include("privacy.urls")),
+    path("privacy/", include("privacy.pages_urls")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Under DEBUG too, an unknown API address is a problem document and not Django's page about it.

@@ -94,6 +94,8 @@ def residuals(now: datetime) -> list[tuple[datetime, str, int]]:
     found = DeletionStep.objects.filter(residual_until__gt=now).values_list("residual_until", "store")
     counted: dict[tuple[datetime, str], int] = {}
     for until, store in found.order_by("residual_until")[:1000]:
+        if until is None:
+            continue
         day = until.replace(hour=0, minute=0, second=0, microsecond=0)
         key = day, requests.TITLES.get(store, store)
         counted[key] = counted.get(key, 0) + 1

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from privacy import exporting
 from privacy.erasure import machine, retention
 
 
@@ -15,3 +16,10 @@ def advance_deletions() -> int:
 def enforce_retention() -> int:
     """Begins to purge what is older than each person allows."""
     return retention.enforce()
+
+
+@shared_task
+def make_exports() -> None:
+    """Makes the exports that were asked for, and empties those that nobody took in time."""
+    exporting.make_due()
+    exporting.expire()

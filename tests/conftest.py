@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from capture import partitions, sinks
+from capture import anonymised, partitions, sinks
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
@@ -19,6 +19,12 @@ def forgotten_keys() -> Iterator[None]:
     """No test sees the keys of the one before."""
     yield
     keys.forget()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_words() -> None:
+    """No test is told of queries by the catalogue of the one before."""
+    anonymised.forget()
 
 
 @pytest.fixture

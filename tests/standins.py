@@ -32,6 +32,10 @@ class Standin:
         """Has BigQuery acknowledge every n-th row of a table and not store it; 0 loses none."""
         self._call("POST", "lose_rows", {"table": table, "every": every})
 
+    def hold_rows(self, minutes: float = 30) -> None:
+        """How long BigQuery keeps streamed rows where nothing can change them."""
+        self._call("POST", "streaming_buffer", {"minutes": minutes})
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 (our own server)
             f"{self.address}/_standin/{path}",

@@ -26,6 +26,8 @@ class Batch:
     `label`, `object_name` and `sequence`, its number among the sink's batches, never change between attempts;
     `is_repeated` says that an earlier attempt may have reached the store although nobody heard its answer.
     `sendable_until`, by `time.monotonic`, is when the caller's lease ends.
+    `is_remade` says that events were erased from the batch since it was sealed: what an earlier attempt stored may
+    hold more than `records`, and must not any more afterwards.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Batch:
     is_repeated: bool = False
     sendable_until: float = math.inf
     sequence: int = 0
+    is_remade: bool = False
 
     def seconds_left(self) -> float:
         """How long the next call to the store may take.
@@ -59,6 +62,7 @@ class Acknowledged:
         count: how many events it should hold: those that left the batch are not among them.
         read: the events from the log; None when the log no longer holds the batch as it was sealed. Dear: for a
             store that cannot tell by count and checksum.
+        is_remade: events were erased from it lately, and the store may hold them still: their number says nothing.
     """
 
     label: str
@@ -66,6 +70,7 @@ class Acknowledged:
     day: date
     count: int
     read: Callable[[], Sequence[Record] | None]
+    is_remade: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from capture import schema
-from capture.records import Record, encoder
+from capture.records import Record, encoder, learn
 from capture.sinks import bigquery_schema, bigquery_views
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
@@ -100,6 +100,7 @@ class BigQuerySink(BaseSink):
 
     def insert(self, event_type: str, batch: Batch, records: Sequence[Record]) -> dict[str, Refusal]:
         """Streams the rows; returns those refused for good, in which case others of theirs may not be stored either."""
+        learn(records)
         try:
             answer = self.client.insert_rows_json(
                 self.table(event_type),
@@ -167,7 +168,7 @@ class BigQuerySink(BaseSink):
             f"SELECT event_id FROM `{self.table(event_type)}` "  # noqa: S608 (our own table name)
             "WHERE timestamp BETWEEN @first AND @last AND batch = @batch"
         )
-        return {found.event_id for found in self._ask(query, parameters)}
+        return {found.event_id for found in self.ask(query, parameters)}
 
     def wanted_views(self, retention_days: int) -> list[bigquery.Table]:
         """Every view as it should be, those that others read first."""
@@ -205,14 +206,14 @@ class BigQuerySink(BaseSink):
         ]
         counts = {batch.label: (0, 0) for batch in batches}
         for event_type in schema.TABLES:
-            for found in self._ask(RECOUNT.format(table=self.table(event_type)), parameters):
+            for found in self.ask(RECOUNT.format(table=self.table(event_type)), parameters):
                 events, doubled = counts[found.batch]
                 counts[found.batch] = events + found.events, doubled + found.doubled
         recounts = {batch.label: self._recounted(batch, *counts[batch.label]) for batch in batches}
         return {label: recount for label, recount in recounts.items() if recount}
 
     def _recounted(self, batch: Acknowledged, events: int, doubled: int) -> Recount | None:
-        if events == batch.count:
+        if events == batch.count and not batch.is_remade:
             return Recount(events, doubled)
         records = batch.read()
         return None if records is None else Recount(self._held_of(batch.label, records), doubled)
@@ -226,7 +227,7 @@ class BigQuerySink(BaseSink):
                 held += len(ids & self.held(event_type, label, wanted))
         return held
 
-    def _ask(self, query: str, parameters: Sequence[Any]) -> list[Any]:
+    def ask(self, query: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of a query's answer, all of them.
 
         Raises:

@@ -77,30 +77,41 @@ class CloudStorageSink(BaseSink):
         options = {"api_endpoint": self.endpoint} if self.endpoint else None
         return storage.Client(project=self.project or None, client_options=options)
 
+    def another(self) -> "CloudStorageSink":
+        """The same with a connection of its own, for another thread."""
+        return CloudStorageSink(self.bucket_name, self.endpoint, self.project, self.location, self.is_zipped)
+
     @property
     def bucket(self) -> storage.Bucket:
         bucket: storage.Bucket = self.client.bucket(self.bucket_name)
         return bucket
 
     def deliver(self, batch: Batch) -> None:
+        if not batch.records:  # all of it was erased; an earlier attempt may have stored it
+            self._take_away(batch.label, batch.object_name)
+            return
         lines = jsonl.content(batch.label, batch.records)
         blob = self.bucket.blob(batch.object_name)
-        blob.metadata = {LABEL: batch.label, COUNT: str(len(batch.records))}
         blob.content_encoding = "gzip" if self.is_zipped else None
         try:
+            self._upload(batch, lines, blob, generation=0)
+        except exceptions.PreconditionFailed:
+            self._compare(batch, lines)
+
+    def _upload(self, batch: Batch, lines: bytes, blob: storage.Blob, generation: int) -> None:
+        blob.metadata = {LABEL: batch.label, COUNT: str(len(batch.records))}
+        try:
             blob.upload_from_string(
-                self._stored(lines),
+                jsonl.zipped(lines) if blob.content_encoding == "gzip" else lines,
                 content_type=CONTENT_TYPE,
-                if_generation_match=0,
+                if_generation_match=generation,
                 checksum="crc32c",
-                timeout=TIMEOUT_SECONDS,
+                timeout=batch.seconds_left(),
                 retry=None,
             )
         except exceptions.PreconditionFailed:
-            self._compare(batch, lines)
-        except exceptions.GoogleAPICallError as error:
-            raise classified(error) from error
-        except (requests.RequestException, auth_exceptions.GoogleAuthError) as error:
+            raise
+        except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
             raise classified(error) from error
 
     def probe(self) -> None:
@@ -126,11 +137,21 @@ class CloudStorageSink(BaseSink):
             found = blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None)
         except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
             raise classified(error) from error
-        is_whole = len(found.splitlines()) == len(batch.records)
-        if label != batch.label or not is_whole or jsonl.compared(lines, found).held != len(batch.records):
+        is_ours = label == batch.label and jsonl.compared(lines, found).held == len(batch.records)
+        if is_ours and len(found.splitlines()) == len(batch.records):
+            return
+        if not is_ours or not batch.is_remade:
             raise BatchRefused(
                 f"{batch.object_name} exists with other content: batch {label}, CRC32C {checksum}"
             )
+        self._overwrite(batch, lines, blob)
+
+    def _overwrite(self, batch: Batch, lines: bytes, seen: storage.Blob) -> None:
+        """Puts the batch in place of what an earlier attempt stored of it, before some of that was erased."""
+        try:
+            self._upload(batch, lines, successor(self.bucket, seen), seen.generation)
+        except exceptions.PreconditionFailed as error:
+            raise Unavailable(f"{batch.object_name} was changed by somebody else at the same time") from error
 
     def recount(self, batches: Sequence[Acknowledged]) -> Mapping[str, Recount]:
         """By the objects' metadata; an object is only read when that is not what the log would write today."""
@@ -142,10 +163,14 @@ class CloudStorageSink(BaseSink):
         return {label: recount for label, recount in found.items() if recount}
 
     def make_way(self, batch: Acknowledged) -> None:
-        """Deletes the object that was altered, in the generation seen; never one that says it is another batch's."""
+        """Deletes the object that was altered."""
+        self._take_away(batch.label, batch.object_name)
+
+    def _take_away(self, label: str, name: str) -> None:
+        """Deletes the object in the generation seen; never one that says it is another batch's."""
         try:
-            blob = self.bucket.get_blob(batch.object_name, timeout=TIMEOUT_SECONDS, retry=None)
-            if blob and (blob.metadata or {}).get(LABEL, batch.label) == batch.label:
+            blob = self.bucket.get_blob(name, timeout=TIMEOUT_SECONDS, retry=None)
+            if blob and (blob.metadata or {}).get(LABEL, label) == label:
                 blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_SECONDS, retry=None)
         except exceptions.NotFound:
             return
@@ -176,7 +201,24 @@ class CloudStorageSink(BaseSink):
         seen = metadata.get(LABEL), metadata.get(COUNT), blob.size, blob.crc32c
         if seen == (batch.label, str(len(records)), len(stored), jsonl.crc32c(stored)):
             return Recount(len(records))
-        return jsonl.compared(lines, blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None))
+        return jsonl.compared(lines, self._read(blob.name))
+
+    def _read(self, name: str) -> bytes:
+        """The object as it is now: who erases a person may have replaced or deleted it since it was listed."""
+        try:
+            found: bytes = self.bucket.blob(name).download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None)
+        except exceptions.NotFound:
+            return b""
+        return found
+
+
+def successor(bucket: storage.Bucket, seen: storage.Blob) -> storage.Blob:
+    """An object to be written in place of the one seen: described as that, and no younger for the bucket's rules."""
+    blob: storage.Blob = bucket.blob(seen.name)
+    blob.metadata = seen.metadata
+    blob.content_encoding = seen.content_encoding
+    blob.custom_time = seen.custom_time or seen.time_created
+    return blob
 
 
 def _by_hour(batches: Sequence[Acknowledged]) -> Iterator[list[str]]:

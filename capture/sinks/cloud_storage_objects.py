@@ -5,6 +5,7 @@ writers at once the second learns of the first.
 """
 
 import base64
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
 
 from capture.sinks.base import TIMEOUT_SECONDS, Unavailable
-from capture.sinks.cloud_storage import CONTENT_TYPE, CloudStorageSink, classified
+from capture.sinks.cloud_storage import CONTENT_TYPE, CloudStorageSink, classified, successor
 
 OPTIONS: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": None}
 CHUNK = 8 << 20
@@ -54,7 +55,8 @@ def put(
     """
     if found and (found.crc32c, found.metadata or {}) == (crc32c(file), metadata or {}):
         return False
-    blob = sink.bucket.blob(name, chunk_size=CHUNK)
+    blob = successor(sink.bucket, found) if found else sink.bucket.blob(name)
+    blob.chunk_size = CHUNK
     blob.metadata = metadata
     generation = found.generation if found else 0
     try:
@@ -81,11 +83,70 @@ def remove(found: storage.Blob) -> None:
         Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
     """
     try:
-        found.delete(if_generation_match=found.generation, **OPTIONS)
+        found.delete(**OPTIONS)  # this generation: it was listed with it
     except exceptions.NotFound:
         return
     except ERRORS as error:
         raise classified(error) from error
+
+
+def remove_older(sink: CloudStorageSink, prefix: str) -> None:
+    """Deletes what a bucket that keeps versions has kept of replaced and deleted objects.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    try:
+        found = list(sink.client.list_blobs(sink.bucket_name, prefix=prefix, versions=True, **OPTIONS))
+    except ERRORS as error:
+        raise classified(error) from error
+    for older in found:
+        if older.time_deleted:
+            remove(older)
+
+
+def fetch(found: storage.Blob, file: Path) -> bool:
+    """Writes the object, in the generation seen, to a file; returns whether it was still there.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    try:
+        found.download_to_filename(str(file), checksum="crc32c", **OPTIONS)
+    except exceptions.NotFound:
+        return False
+    except ERRORS as error:
+        raise classified(error) from error
+    return True
+
+
+def residual_until(sink: CloudStorageSink, prefix: str, first: str, last: str) -> dict[str, datetime]:
+    """Until when the store could bring back deleted generations, by name, of the objects from first to last.
+
+    Asked of the objects, not of the bucket's rule: what was deleted under another rule keeps its date.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
+    """
+    limits = {"prefix": prefix, "start_offset": first, "end_offset": last + "\0"}
+    ends: dict[str, datetime] = {}
+    try:
+        for blob in sink.client.list_blobs(sink.bucket_name, soft_deleted=True, **limits, **OPTIONS):
+            if until := blob.hard_delete_time:
+                ends[blob.name] = max(until, ends.get(blob.name, until))
+    except exceptions.BadRequest:  # the bucket knows no soft delete
+        return {}
+    except ERRORS as error:
+        raise classified(error) from error
+    return ends
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether the store answered that we may not, rather than that it cannot."""
+    cause = error.__cause__
+    if isinstance(cause, auth_exceptions.TransportError):
+        return False
+    return isinstance(cause, (exceptions.Unauthorized, exceptions.Forbidden, auth_exceptions.GoogleAuthError))
 
 
 def crc32c(file: Path) -> str:

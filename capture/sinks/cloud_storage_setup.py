@@ -10,7 +10,8 @@ def set_up(sink: CloudStorageSink, retention_days: int) -> str:
     """Makes the bucket or changes what differs; returns what was done.
 
     Soft delete and versions are off because an erased line must be gone when it is gone; the lifecycle deletes
-    objects after the retention period.
+    objects after the retention period. One that was rewritten is as old as the first of its name: it carries that
+    time ("custom time"), for its age begins anew.
 
     Raises:
         Unavailable: the store does not answer or does not allow it.
@@ -21,7 +22,10 @@ def set_up(sink: CloudStorageSink, retention_days: int) -> str:
         if bucket is None:
             bucket = sink.client.bucket(sink.bucket_name)
         before = None if is_new else _rules(bucket)
-        bucket.lifecycle_rules = [{"action": {"type": "Delete"}, "condition": {"age": retention_days}}]
+        bucket.lifecycle_rules = [
+            {"action": {"type": "Delete"}, "condition": {condition: retention_days}}
+            for condition in ("age", "daysSinceCustomTime")
+        ]
         bucket.soft_delete_policy.retention_duration_seconds = 0
         bucket.versioning_enabled = False
         bucket.iam_configuration.uniform_bucket_level_access_enabled = True

@@ -9,12 +9,17 @@ from typing import Any
 
 import google_crc32c
 
-from capture.records import Record, json_line
+from capture.records import Record, json_line, learn
 from capture.sinks.base import Recount
 
 
 def content(label: str, records: Sequence[Record]) -> bytes:
+    learn(records)
     return b"".join(json_line(record.document(label)) for record in records)
+
+
+TOLD_ANEW = {"query"}
+"""Columns that the same event may tell otherwise today: a word of a query is let out once enough people used it."""
 
 
 def compared(written: bytes, found: bytes) -> Recount:
@@ -40,7 +45,9 @@ def _is_same(wanted: dict[str, Any] | None, found: dict[str, Any]) -> bool:
     if wanted is None:
         return False
     return all(
-        found[name] == value if name in found else value in (None, []) for name, value in wanted.items()
+        found[name] == value if name in found else value in (None, [])
+        for name, value in wanted.items()
+        if name not in TOLD_ANEW
     )
 
 

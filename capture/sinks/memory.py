@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from capture.records import learn
 from capture.sinks.base import Acknowledged, BaseSink, Batch, Recount
 
 
@@ -27,6 +28,7 @@ class MemorySink(BaseSink):
         self.probe()
         held = self.batches.setdefault(batch.label, [])
         known = {document["event_id"] for document in held}
+        learn(batch.records)
         held += [record.document(batch.label) for record in batch.records if record.event_id not in known]
 
     def probe(self) -> None:

@@ -17,12 +17,19 @@ from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
+AWAY = RedisError
+"""What is raised to those who ask Redis themselves, for them to catch."""
 QUIET_SECONDS = 5.0
 MAKING_SECONDS = 3.0
 """How long one who makes an answer keeps others from making it too; a process that dies costs them so much once."""
 WAITING_SECONDS = 0.5
 POLL_SECONDS = 0.01
 MAKING = ":making"
+OWNED = ":cache:"
+"""What stands before it in a name is whose answer it is, and all of theirs can be forgotten at once."""
+KEPT = ":kept"
+OWNED_SECONDS = 60 * 60
+"""At least as long as any answer that has an owner is kept."""
 
 
 class Status(StrEnum):
@@ -87,6 +94,36 @@ def forget(*names: str) -> None:
         _be_quiet(error)
 
 
+def kept_of(owner: str) -> list[bytes]:
+    """The keys of the answers that are kept for one owner, such as `user:{pseudonym}`; none without Redis.
+
+    Raises:
+        redis.RedisError: nobody can say.
+    """
+    if not settings.REDIS_ENABLED:
+        return []
+    redis = _redis()
+    names = list(redis.smembers(_key(owner + KEPT)))
+    return [name for name in names if redis.exists(name)]
+
+
+def forget_all_of(owner: str) -> int:
+    """Removes the answers that are kept for one owner; says how many there were.
+
+    Raises:
+        redis.RedisError: they may be there still.
+    """
+    if not settings.REDIS_ENABLED:
+        return 0
+    redis, index = _redis(), _key(owner + KEPT)
+    names = list(redis.smembers(index))
+    if not names:
+        return 0
+    # One that is kept from now on stays in the index.
+    removed, _ = redis.pipeline(transaction=True).unlink(*names).srem(index, *names).execute()
+    return int(removed)
+
+
 def is_on() -> bool:
     return bool(settings.REDIS_ENABLED) and time.monotonic() >= _quiet.until
 
@@ -115,6 +152,10 @@ def _made(name: str, seconds: int, make: Callable[[], bytes], is_maker: bool) ->
         raise
     try:
         pipeline = _redis().pipeline(transaction=True).set(key, answer, ex=seconds)
+        owner, is_owned, _ = name.partition(OWNED)
+        if is_owned:
+            index = _key(owner + KEPT)
+            pipeline.sadd(index, key).expire(index, OWNED_SECONDS)
         if is_maker:
             pipeline.delete(key + MAKING)
         pipeline.execute()

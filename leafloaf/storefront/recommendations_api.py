@@ -1,5 +1,6 @@
 """Recommendations of a user, and what they never want to see again."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,8 @@ from personalization.recommending import dismissals, exposures, recommend
 from personalization.recommending.recommend import Item, Recommendations
 from personalization.signals import people
 from personalization.signals.people import Person
-from privacy import gpc, subjects
+from privacy import consent, gpc, subjects
+from privacy.api import BeingErased
 
 SURFACE = "recommendations"
 USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
@@ -85,8 +87,20 @@ class DismissalsView(APIView):
         if sku not in products.listings([sku]):
             complaint = "There is no product with this SKU."
             raise Invalid(complaint, errors=[{"pointer": "/sku", "code": "unknown", "detail": complaint}])
-        at = dismissals.add(subjects.resolve([user_id])[user_id], sku)
+        at = dismiss(user_id, sku)
         return Response(DismissalSerializer({"sku": sku, "dismissed_at": at}).data, status=201, headers=FRESH)
+
+
+def dismiss(user_id: str, sku: str) -> datetime:
+    """When the user first dismissed the product, which may be now.
+
+    Raises:
+        BeingErased: nothing of them is kept.
+    """
+    if subject_id := subjects.resolve([user_id]).get(user_id):
+        with suppress(consent.Erased):
+            return dismissals.add(subject_id, sku)
+    raise BeingErased("This user is being erased; nothing is kept of them.")
 
 
 class DismissalView(APIView):

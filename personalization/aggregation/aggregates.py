@@ -11,7 +11,7 @@ Invariants:
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -95,6 +95,23 @@ def make_dirty(days: Iterable[date]) -> None:
         is_dirty=True, touches=F("touches") + 1, due_at=datetime.now(UTC)
     )
     AggregateReport.objects.filter(name=COHORTS).update(due_at=datetime.now(UTC))
+
+
+@transaction.atomic
+def forget(days: Iterable[date], categories: Mapping[str, str]) -> None:
+    """The log has lost events of these days, and those that named these categories last (product to event id).
+
+    A product is without a category then, until an event names one for it again.
+    """
+    categories_of(categories).delete()
+    first = first_day(datetime.now(UTC))
+    make_dirty(day for day in days if day >= first)
+
+
+def categories_of(categories: Mapping[str, str]) -> QuerySet[ProductCategory]:
+    """Those of the products that the same events named still."""
+    rows = ProductCategory.objects.filter(product_id__in=list(categories))
+    return rows.filter(event_id__in=list(categories.values()))
 
 
 def prune(now: datetime) -> None:

@@ -166,6 +166,24 @@ def is_dirty() -> bool:
     return BasketTable.objects.filter(is_dirty=True).exists()
 
 
+def is_older(than: datetime) -> bool:
+    """Whether anything is still stored of a count that began by then."""
+    return BasketTable.objects.filter(started_at__lte=than).exists()
+
+
+def renew(since: datetime) -> None:
+    """Has every count that began by then followed by another, of what the log holds now.
+
+    A count that is under way is not broken off: it would never come to an end while one person after another is
+    erased. Whoever asks meanwhile shares the one after it, so the caller asks again until nothing is older.
+    """
+    states = BasketTable.State
+    if BasketTable.objects.filter(state=states.BUILDING, is_dirty=False).exists():
+        return
+    if BasketTable.objects.filter(state=states.SERVING, is_dirty=False, started_at__lte=since).exists():
+        mark_dirty()
+
+
 @contextmanager
 def _turn() -> Iterator[None]:
     with transaction.atomic():

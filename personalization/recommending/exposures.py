@@ -5,13 +5,14 @@ counted (`mishaps`) and said in the log of the process, for its clicks will not 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import QuerySet
 
 from leafloaf.lib import statements
 from personalization.models import Exposure, ExposureOutcome
@@ -28,8 +29,13 @@ SELECT set_config('lock_timeout', '50ms', true), set_config('statement_timeout',
 """
 INSERT = """
 INSERT INTO personalization_exposure (list_id, subject_id, search_id, surface, shown_at, model_version, items)
-VALUES (%s::uuid, %s::uuid, %s::uuid, %s::text, %s::timestamptz, %s::text, %s::jsonb)
+SELECT %(list_id)s::uuid, %(subject)s::uuid, %(search_id)s::uuid, %(surface)s::text, %(now)s::timestamptz,
+       %(model_version)s::text, %(items)s::jsonb
+WHERE %(subject)s::uuid IS NULL OR EXISTS (
+    SELECT FROM privacy_subject WHERE id = %(subject)s::uuid AND state = 'active' FOR KEY SHARE
+)
 """
+"""Nothing of who is being erased, even when their answer was under way: the lock waits for the fence, or it for us."""
 PRUNE = """
 WITH old AS MATERIALIZED (
     SELECT list_id FROM personalization_exposure AS exposure
@@ -44,6 +50,9 @@ DELETE FROM personalization_exposure AS exposure USING old WHERE exposure.list_i
 RETURNING exposure.list_id
 """
 """A person may ask for less than 90 days."""
+
+LIST = ("list_id", "search_id", "surface", "shown_at", "model_version", "items")
+OUTCOME = ("list_id", "product_id", "kind", "occurred_at")
 
 encoder = msgspec.json.Encoder()
 
@@ -76,15 +85,15 @@ def record(
     shown: Shown, subject_id: UUID | None, surface: str, now: datetime, search_id: str | None = None
 ) -> bool:
     """Writes a list down; whether that was possible. The subject is None for who is not personalised."""
-    row = [
-        shown.list_id,
-        subject_id,
-        search_id,
-        surface,
-        now,
-        shown.model_version,
-        encoder.encode(_slots(shown)).decode(),
-    ]
+    row = {
+        "list_id": shown.list_id,
+        "subject": subject_id,
+        "search_id": search_id,
+        "surface": surface,
+        "now": now,
+        "model_version": shown.model_version,
+        "items": encoder.encode(_slots(shown)).decode(),
+    }
     is_inside = connection.in_atomic_block
     try:
         with transaction.atomic():
@@ -120,9 +129,28 @@ def prune(now: datetime) -> int:
     return pruned
 
 
+def rows(subject_id: UUID) -> int:
+    """How many lists there are of a person, and outcomes of those."""
+    lists = Exposure.objects.filter(subject_id=subject_id)
+    return lists.count() + _outcomes(lists).count()
+
+
 def forget(subject_id: UUID) -> int:
     """Removes the lists of a person, with what came of them; how many there were. The counts name nobody and stay."""
     with transaction.atomic():
         lists = Exposure.objects.filter(subject_id=subject_id)
-        ExposureOutcome.objects.filter(list_id__in=lists.values("list_id")).delete()
+        _outcomes(lists).delete()
         return lists.delete()[0]
+
+
+def export(subject_id: UUID) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lists that a person was shown, then what came of them."""
+    lists = Exposure.objects.filter(subject_id=subject_id)
+    for shown in lists.order_by("list_id").values(*LIST).iterator():
+        yield "recommendations", shown
+    for outcome in _outcomes(lists).order_by("list_id", "product_id", "kind").values(*OUTCOME).iterator():
+        yield "recommendation_outcomes", outcome
+
+
+def _outcomes(lists: QuerySet[Exposure]) -> QuerySet[ExposureOutcome]:
+    return ExposureOutcome.objects.filter(list_id__in=lists.values("list_id"))

@@ -12,6 +12,12 @@ from personalization.signals import kept_copies, marks
 from personalization.signals.marks import HUNDREDTHS, Signal
 
 
+def rows(subject_id: UUID) -> int:
+    """How many rows there are of the person; copies in Redis are no rows, for they come and go by the hour."""
+    products = ProductHistory.objects.filter(subject_id=subject_id).count()
+    return products + Profile.objects.filter(pk=subject_id).count()
+
+
 def erase(subject_id: UUID) -> int:
     """Removes the person's rows, then the copies in Redis; says how many rows and copies there were.
 
@@ -22,9 +28,9 @@ def erase(subject_id: UUID) -> int:
     """
     with transaction.atomic():
         locked = Profile.objects.filter(pk=subject_id).select_for_update().count()
-        rows, _ = ProductHistory.objects.filter(subject_id=subject_id).delete()
+        products, _ = ProductHistory.objects.filter(subject_id=subject_id).delete()
         Profile.objects.filter(pk=subject_id).delete()
-    return locked + rows + kept_copies.drop(subject_id)
+    return locked + products + kept_copies.drop(subject_id)
 
 
 def left(subject_id: UUID) -> int:
@@ -33,8 +39,7 @@ def left(subject_id: UUID) -> int:
     Raises:
         redis.RedisError: it cannot be told.
     """
-    rows = ProductHistory.objects.filter(subject_id=subject_id).count()
-    return rows + Profile.objects.filter(pk=subject_id).count() + len(list(kept_copies.found(subject_id)))
+    return rows(subject_id) + len(list(kept_copies.found(subject_id)))
 
 
 def export(subject_id: UUID) -> Iterator[dict[str, Any]]:

@@ -7,10 +7,7 @@ for them to be gone; served they are not in any case.
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.conf import settings
-from django_redis import get_redis_connection
-
-AT_ONCE = 1000
+from leafloaf.lib import cache
 
 
 def drop(subject_id: UUID) -> int:
@@ -19,8 +16,7 @@ def drop(subject_id: UUID) -> int:
     Raises:
         redis.RedisError: Redis is away, and they may be there still.
     """
-    names = list(found(subject_id))
-    return int(get_redis_connection("default").unlink(*names)) if names else 0
+    return cache.forget_all_of(f"user:{subject_id}")
 
 
 def found(subject_id: UUID) -> Iterator[bytes]:
@@ -29,8 +25,4 @@ def found(subject_id: UUID) -> Iterator[bytes]:
     Raises:
         redis.RedisError: likewise.
     """
-    if not settings.REDIS_ENABLED:
-        return iter(())
-    pattern = f"{settings.REDIS_PREFIX}user:{subject_id}:cache:*"
-    names: Iterator[bytes] = get_redis_connection("default").scan_iter(match=pattern, count=AT_ONCE)
-    return names
+    return iter(cache.kept_of(f"user:{subject_id}"))

@@ -70,7 +70,7 @@ def content_of(request: DeletionRequest) -> dict[str, Any]:
         "version": VERSION,
         "id": str(request.pk),
         "kind": request.kind,
-        "statement": certificate_wording.STATEMENTS[request.kind],
+        "statement": certificate_wording.STATEMENTS[DeletionRequest.Kind(request.kind)],
         "before": minute(request.before),
         "asked_at": minute(request.created_at),
         "fenced_at": minute(request.fenced_at),

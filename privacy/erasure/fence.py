@@ -46,12 +46,14 @@ def suppress(sessions: Iterable[str], request: DeletionRequest, now: datetime) -
             SuppressedSession(session_hash=hash_of(session), request_id=request.id, until=now + SUPPRESSED)
             for session in sessions
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,  # one of an erasure long ago may be there still
+        unique_fields=["session_hash"],
+        update_fields=["request_id", "until"],
     )
 
 
 def hash_of(session_id: str) -> bytes:
-    """What ingest compares an anonymous event's session with; the same in SQL: `sha256(session_id::bytea)`."""
+    """What ingest compares an anonymous event's session with (`privacy.suppression.OF_A_VISIT`)."""
     return hashlib.sha256(session_id.encode()).digest()
 
 

@@ -148,7 +148,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at"],
-                "permissions": [("approve_deletionrequest", "Can approve what others of the staff asked for")],
+                "permissions": [
+                    ("approve_deletionrequest", "Can approve what others of the staff asked for")
+                ],
             },
         ),
         migrations.CreateModel(

@@ -74,7 +74,9 @@ class DeletionRequest(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
-        permissions: ClassVar = [("approve_deletionrequest", "Can approve what others of the staff asked for")]
+        permissions: ClassVar = [
+            ("approve_deletionrequest", "Can approve what others of the staff asked for")
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["subject_id"],

@@ -102,7 +102,10 @@ def test_the_bucket_keeps_nothing_that_was_deleted(store: stores.CloudStorageSto
     bucket = store.sink.client.get_bucket(store.sink.bucket_name)
     assert not bucket.versioning_enabled
     assert bucket.soft_delete_policy.retention_duration_seconds == 0
-    assert [rule["condition"] for rule in bucket.lifecycle_rules] == [{"age": 90}]
+    assert [rule["condition"] for rule in bucket.lifecycle_rules] == [
+        {"age": 90},
+        {"daysSinceCustomTime": 90},
+    ]
 
 
 def test_set_up_mends_what_was_changed_and_then_leaves_it(store: stores.CloudStorageStore) -> None:

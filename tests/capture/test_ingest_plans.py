@@ -1,8 +1,11 @@
-"""Postgres plans the ingest statement once a connection, not once a request."""
+"""Postgres plans the ingest statement once a connection, not once a request, and psycopg reads it once."""
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from psycopg import _queries
 
+from capture import ingest, projections
 from tests.calls import Api, cart
 
 MOST_TRIALS = 5
@@ -33,3 +36,9 @@ def test_a_batch_of_any_size_uses_the_plan_that_is_there(
     for _ in range(MOST_TRIALS):
         send()
     assert custom_plans() == planned
+
+
+def test_psycopg_remembers_how_it_read_the_longest_statement() -> None:
+    derived = tuple(projections.loaded(path) for path in settings.PROJECTIONS)
+    assert len(ingest.statement_with(derived)) <= _queries.MAX_CACHED_STATEMENT_LENGTH
+    assert ingest.statement_with(()).count("%(") <= _queries.MAX_CACHED_STATEMENT_PARAMS

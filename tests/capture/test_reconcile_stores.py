@@ -147,7 +147,7 @@ def test_a_changed_value_counts_as_lost_and_a_column_not_known_then_does_not(
     lines = blob.download_as_bytes()
     blob.upload_from_string(lines.replace(b'"alpha":null,', b""))
     assert counted("cloud_storage").lost == {}
-    blob.upload_from_string(lines.replace(b'"milk"', b'"beer"'))
+    blob.upload_from_string(lines.replace(b'"add"', b'"remove"'))
     assert list(counted("cloud_storage").lost.values()) == [2]
 
 

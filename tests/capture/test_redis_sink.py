@@ -1,5 +1,6 @@
 """What Redis holds after some events: the structures of the contract."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,16 +9,18 @@ import pytest
 from msgspec import structs
 
 from capture.records import Record, encoder
-from capture.sinks.redis import NEWEST_SEARCHES
+from capture.sinks.redis_commands import NEWEST_SEARCHES, RETENTION
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
+from tests.capture.every_word import every_word as every_word
 from tests.capture.test_sink_contract import batch, records
 
-NOW = datetime(2026, 6, 28, 10, 30, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(hour=10, minute=30, second=0, microsecond=0) - timedelta(days=1)
+DAY = NOW.date().isoformat()
 
 
 @pytest.fixture
-def store(stack: ThrowawayStack) -> Iterator[stores.RedisStore]:
+def store(every_word: None, stack: ThrowawayStack) -> Iterator[stores.RedisStore]:
     if "REDIS_URL" not in stack.environment:
         pytest.skip("there is no Redis server for this machine")
     opened = stores.opened("redis", stack)
@@ -53,13 +56,13 @@ def test_a_search_is_found_in_every_structure(store: stores.RedisStore) -> None:
     p, client = store.prefix, store.client
     assert client.hget(f"{p}search:s-1", "query") == "organic milk"
     assert client.zrange(f"{p}user:u-1:searches", 0, -1) == ["s-1"]
-    assert client.zrange(f"{p}searches:daily:2026-06-28", 0, -1) == ["s-1"]
-    assert client.hgetall(f"{p}intent:stats:2026-06-28") == {"product_search": "1"}
-    assert client.zscore(f"{p}supplier:Ferme%20du%20Nord:queries:2026-06-28", "organic milk") == 1
+    assert client.zrange(f"{p}searches:daily:{DAY}", 0, -1) == ["s-1"]
+    assert client.hgetall(f"{p}intent:stats:{DAY}") == {"product_search": "1"}
+    assert client.zscore(f"{p}supplier:Ferme%20du%20Nord:queries:{DAY}", "organic milk") == 1
     assert client.hgetall(f"{p}user:u-1:profile") == {
         "events": "1",
         "searches": "1",
-        "last_event_at": "2026-06-28T10:30:00.000000Z",
+        "last_event_at": f"{DAY}T10:30:00.000000Z",
         "last_query": "organic milk",
     }
 
@@ -81,7 +84,7 @@ def test_clicks_adds_and_purchases_make_a_product_popular(store: stores.RedisSto
             ]
         )
     )
-    assert store.client.zscore(f"{store.prefix}products:popular:2026-06-28", "milk") == 3
+    assert store.client.zscore(f"{store.prefix}products:popular:{DAY}", "milk") == 3
 
 
 def test_the_newest_searches_stay_and_the_oldest_go(store: stores.RedisStore) -> None:
@@ -98,9 +101,7 @@ def test_the_newest_searches_stay_and_the_oldest_go(store: stores.RedisStore) ->
 def test_an_older_batch_that_comes_late_turns_no_clock_back(store: stores.RedisStore) -> None:
     store.sink.deliver(batch([searched("bread", "new")]))
     store.sink.deliver(batch([searched("milk", "old", occurred_at=NOW - timedelta(days=1))]))
-    assert (
-        store.client.hget(f"{store.prefix}user:u-1:profile", "last_event_at") == "2026-06-28T10:30:00.000000Z"
-    )
+    assert store.client.hget(f"{store.prefix}user:u-1:profile", "last_event_at") == f"{DAY}T10:30:00.000000Z"
 
 
 def test_every_key_is_ours_and_expires(store: stores.RedisStore) -> None:
@@ -115,3 +116,55 @@ def test_every_key_is_ours_and_expires(store: stores.RedisStore) -> None:
 def test_an_anonymous_event_makes_no_profile(store: stores.RedisStore) -> None:
     store.sink.deliver(batch([searched("milk", "s-1", user_id=None)]))
     assert not list(store.client.scan_iter(f"{store.prefix}user:*"))
+
+
+def test_what_an_event_added_is_traced_to_the_person_or_the_visit(store: stores.RedisStore) -> None:
+    store.sink.deliver(
+        batch(
+            [
+                searched("milk", "s-1", event_id="1", session_id="visit"),
+                searched("bread", "s-2", event_id="2", user_id=None, session_id="visit"),
+                searched("salt", "s-3", event_id="3", user_id=None, session_id=None),
+            ]
+        )
+    )
+    p, client = store.prefix, store.client
+    visit = hashlib.sha256(b"visit").hexdigest()
+    traced = {key: client.zrange(key, 0, -1, withscores=True) for key in client.scan_iter(f"{p}*:traces")}
+    asked = {"s-1": "milk", "s-2": "bread"}
+    assert traced == {
+        f"{p}{owner}:traces": [
+            (
+                f'["{number}","search","{DAY}","{DAY}",[],'
+                f'["s-{number}","product_search","{asked[f"s-{number}"]}",["Ferme%20du%20Nord"]]]',
+                NOW.timestamp(),
+            )
+        ]
+        for number, owner in ((1, "user:u-1"), (2, f"session:{visit}"))
+    }
+
+
+def test_an_event_whose_trace_is_there_counts_nothing_even_in_another_batch(store: stores.RedisStore) -> None:
+    for _ in range(2):
+        store.sink.deliver(batch([searched("milk", "s-1", event_id="1")]))
+    assert store.client.hgetall(f"{store.prefix}intent:stats:{DAY}") == {"product_search": "1"}
+    assert store.client.hget(f"{store.prefix}user:u-1:profile", "events") == "1"
+
+
+def test_nothing_outlives_what_was_received_first_and_traces_go_with_it(store: stores.RedisStore) -> None:
+    old = datetime.now(UTC) - timedelta(days=60)
+    store.sink.deliver(batch([searched("milk", "old", received_at=old)]))
+    store.sink.deliver(batch([searched("milk", "new", event_id="new")]))
+    p, client = store.prefix, store.client
+    left = {name: client.ttl(f"{p}{name}") for name in ("search:old", "search:new", f"intent:stats:{DAY}")}
+    days = {name: round(seconds / 86_400) for name, seconds in left.items()}
+    assert days == {"search:old": 30, "search:new": 89, f"intent:stats:{DAY}": 30}
+    ancient = datetime.now(UTC) - RETENTION - timedelta(hours=1)
+    store.sink.deliver(batch([searched("milk", "ancient", event_id="ancient", received_at=ancient)]))
+    assert client.zcard(f"{p}user:u-1:traces") == 2
+
+
+def test_an_id_that_another_search_had_keeps_nothing_of_it(store: stores.RedisStore) -> None:
+    store.sink.deliver(batch([searched("milk", "s-1", event_id="1")]))
+    store.sink.deliver(batch([searched("bread", "s-1", event_id="2", user_id=None)]))
+    assert store.client.hget(f"{store.prefix}search:s-1", "user_id") is None

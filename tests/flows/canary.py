@@ -169,7 +169,7 @@ class Canary:
 
     def is_refused(self) -> None:
         """Events that are wrong in every way that repeats what was said."""
-        wrong = [
+        wrong: list[dict[str, Any]] = [
             {f"no_{self.mark}": self.mark},
             {"event_id": None},
             {"timestamp": self.mark},

@@ -6,11 +6,12 @@ The readers are the tests' own: they know nothing of what erasure knows, only of
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import redis
 from django.conf import settings
 from django.db import connection
 
@@ -52,7 +53,7 @@ def hits(stores: Stores, wanted: set[bytes], *folders: Path) -> list[Hit]:
     """Where any of it stands: (store, place)."""
     places = [
         *in_postgres(),
-        *in_redis(stores),
+        *in_redis(),
         *in_cloud_storage(stores),
         *in_bigquery(stores),
         *in_files(folders),
@@ -73,18 +74,25 @@ def in_postgres() -> Iterator[tuple[str, str, bytes]]:
                 yield "postgres", table, row.encode()
 
 
-def in_redis(stores: Stores) -> Iterator[tuple[str, str, bytes]]:
-    """Every key with its value; messages of Celery with their bodies decoded."""
-    client = stores.redis
-    for key in client.scan_iter("*", count=1000):
-        value: Any = {
-            "string": lambda key: client.get(key),
-            "hash": lambda key: client.hgetall(key),
-            "list": lambda key: client.lrange(key, 0, -1),
-            "set": lambda key: client.smembers(key),
-            "zset": lambda key: client.zrange(key, 0, -1, withscores=True),
-        }[client.type(key)](key)
-        yield "redis", key, f"{key} {value}".encode(errors="surrogateescape")
+def in_redis() -> Iterator[tuple[str, str, bytes]]:
+    """Every key with its value, as bytes; bodies of Celery's messages are base64 in them."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        read: dict[bytes, Callable[[bytes], Any]] = {
+            b"string": client.get,
+            b"hash": client.hgetall,
+            b"list": lambda key: client.lrange(key, 0, -1),
+            b"set": client.smembers,
+            b"zset": lambda key: client.zrange(key, 0, -1),
+        }
+        for key in client.scan_iter("*", count=1000):
+            value = read[client.type(key)](key)
+            yield "redis", key.decode(), b" ".join([key, *flat(value)])
+
+
+def flat(value: Any) -> list[bytes]:
+    if isinstance(value, dict):
+        return [part for pair in value.items() for part in pair]
+    return list(value) if isinstance(value, list | set) else [value or b""]
 
 
 def in_cloud_storage(stores: Stores) -> Iterator[tuple[str, str, bytes]]:

@@ -5,25 +5,22 @@ import gzip
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Group
 from google.cloud import storage
 
 from capture import deliver, ledger
-from personalization import tasks
-from privacy import exporting
-from privacy.erasure import machine
 from privacy.models import DeletionRequest, Subject
 from tests.calls import Api
 from tests.flows import everywhere
 from tests.flows.canary import Canary, shop
+from tests.flows.passing_time import counted_in, until
 from tests.flows.stores import Stores, in_log
 from tests.standins import Standin
 
@@ -65,40 +62,6 @@ def neighbour(api: Api) -> Canary:
     other = Canary(api)
     other.uses_everything()
     return other
-
-
-def counted_in() -> None:
-    """What the worker does every minute: aggregates, baskets, exposures, exports."""
-    tasks.count_aggregates()
-    tasks.count_baskets()
-    tasks.count_recommendations()
-    exporting.make_due()
-
-
-def until(state: Callable[[], bool], bigquery: Standin, hours: int = 6) -> None:
-    """Lets time pass, here and at BigQuery, until something holds."""
-    now = datetime.now(UTC)
-    for minutes in range(0, hours * 60, 10):
-        with time_machine.travel(now + timedelta(minutes=minutes), tick=True):
-            machine.advance_all(until_quiet=True)
-            counted_in()
-            if state():
-                return
-        bigquery.advance(600)
-    raise AssertionError(describe())
-
-
-def describe() -> str:
-    request = DeletionRequest.objects.order_by("-created_at").first()
-    assert request is not None
-    lines = [f"{request.state} {request.question}"]
-    for step in request.steps.all():
-        lines.append(f"{step.holder}: {step.state} {step.presence} {step.last_error} {step.needs_attention}")
-    return "\n".join(lines)
-
-
-def is_certified() -> bool:
-    return DeletionRequest.objects.filter(state=STATES.CERTIFIED).exists()
 
 
 def erased(canary: Canary, bigquery: Standin, late: bool = False) -> dict[str, Any]:

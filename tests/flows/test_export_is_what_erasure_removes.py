@@ -1,5 +1,6 @@
 """The duality: the rows that an export gives away are the rows that an erasure removes, in every store at once."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from privacy.exporting.archive import encoder
 from privacy.holders import Finding, Plan, Presence, Scope, Task
 from privacy.models import Actor, PrivacyLink, StaffAccess, Subject
 from tests.calls import Api, interaction, one_of_each, order, search
-from tests.flows.stores import Stores
+from tests.flows.stores import Stores, in_log
 from tests.flows.test_every_event_arrives_once import run
 from tests.personalization import grocery
 from tests.privacy.calls import patch
@@ -75,6 +76,19 @@ def exported(scope: Scope) -> dict[str, Rows]:
     }
 
 
+def in_stores(stores: Stores) -> dict[str, Counter[str]]:
+    """How often each event stands in each store, read by clients of the tests' own."""
+    return {
+        "events": in_log(),
+        "cloud_storage": stores.in_cloud_storage(),
+        "bigquery": stores.in_bigquery(),
+    }
+
+
+def event_ids(rows: Rows) -> Counter[str]:
+    return Counter(json.loads(row)["event_id"] for _, row in rows.elements())
+
+
 def erased(scope: Scope) -> dict[str, tuple[Plan, Finding]]:
     """All holders, in the order of the machine."""
     names = holders.enabled()
@@ -102,6 +116,7 @@ def test_what_is_exported_is_what_an_erasure_removes(warehouse: Standin, stores:
     given, others = exported(ann), exported(bob)
     assert all(given[name] for name in holders.enabled() if name not in EMPTY), given
 
+    stored = in_stores(stores)
     requests.open_for("ann", Actor.USER, timedelta(0))
     verdicts = erased(ann)
 
@@ -111,6 +126,8 @@ def test_what_is_exported_is_what_an_erasure_removes(warehouse: Standin, stores:
     assert {name: finding.presence for name, (_, finding) in verdicts.items()} == dict.fromkeys(
         holders.enabled(), Presence.ABSENT
     )
+    for name, left in in_stores(stores).items():
+        assert stored[name] - left == event_ids(given[name]), name
     assert exported(ann) == {name: Counter() for name in holders.enabled()}
     assert exported(bob) == others
 

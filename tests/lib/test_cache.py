@@ -60,6 +60,24 @@ def test_it_has_a_time_to_live_under_the_shops_prefix(name: str, settings: Setti
     assert 0 < cache._redis().ttl(f"{settings.REDIS_PREFIX}{name}") <= 60
 
 
+def test_all_answers_of_one_owner_are_forgotten_at_once_and_nobody_elses() -> None:
+    mine, other = f"user:{uuid4()}", f"user:{uuid4()}"
+    for name in (f"{mine}:cache:a", f"{mine}:cache:b", f"{other}:cache:a"):
+        cache.remember(name, 60, Maker())
+    assert sorted(cache.kept_of(mine)) == [cache._key(f"{mine}:cache:{one}").encode() for one in "ab"]
+    assert cache._redis().ttl(cache._key(f"{mine}:kept")) > 0
+    assert cache.forget_all_of(mine) == 2
+    assert (cache.kept(f"{mine}:cache:a"), cache.kept_of(mine)) == (None, [])
+    assert not cache._redis().exists(cache._key(f"{mine}:kept"))
+    assert cache.forget_all_of(mine) == 0
+    assert len(cache.kept_of(other)) == 1
+
+
+def test_without_redis_nobody_has_answers(settings: Settings) -> None:
+    settings.REDIS_ENABLED = False
+    assert (cache.kept_of("user:x"), cache.forget_all_of("user:x")) == ([], 0)
+
+
 def test_of_many_who_miss_at_once_one_makes_the_answer(name: str) -> None:
     make, together, seen = Maker(0.2), threading.Barrier(16), []
 

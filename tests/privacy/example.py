@@ -1,8 +1,11 @@
-"""Listeners of settings, and what is none."""
+"""Listeners of settings, a holder or two, and what is neither."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from privacy.consent import Consent
+from privacy.holders import BaseHolder, Finding, Plan, Purged, Scope, Task
 from privacy.models import ConsentRecord, PrivacySettings
 
 told: list[tuple[UUID, Consent, Consent]] = []
@@ -34,3 +37,26 @@ def deaf() -> None:
 
 
 silent = "no listener"
+
+
+class Forgetful(BaseHolder):
+    """Can do nothing that a holder must."""
+
+    store = "postgres"
+    title = "Nothing"
+
+
+class Nameless(BaseHolder):
+    """Holds nothing, and does not say where."""
+
+    def plan(self, scope: Scope) -> Plan:
+        return Plan(0)
+
+    def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
+        return [Purged() for _ in tasks]
+
+    def verify(self, task: Task) -> Finding:
+        return Finding.of(0)
+
+    def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from ()

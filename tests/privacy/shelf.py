@@ -27,7 +27,7 @@ class Shelf(BaseHolder):
     @classmethod
     def clear(cls) -> None:
         for value in (cls.rows, cls.said, cls.failures, cls.waits, cls.findings, cls.visits):
-            value.clear()  # type: ignore[attr-defined]
+            value.clear()
         cls.of = None
 
     def sessions(self, subject_id: Any) -> Sequence[str]:

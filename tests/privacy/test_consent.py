@@ -182,20 +182,29 @@ def test_the_database_keeps_retention_between_1_and_90_days(days: int) -> None:
     assert consent.of(subject_id) == DEFAULTS
 
 
-@pytest.mark.parametrize("state", ["erased", None])
+@pytest.mark.parametrize("state", ["fenced", None])
 def test_who_is_not_there_changes_nothing(state: str | None) -> None:
     subject_id = somebody() if state else uuid4()
-    Subject.objects.update(state=Subject.State.ERASED)
+    Subject.objects.update(state=Subject.State.FENCED)
     with pytest.raises(consent.Erased):
         change(subject_id, search_history=False)
     assert PrivacySettings.objects.count() == ConsentRecord.objects.count() == 0
 
 
 def test_who_comes_back_after_erasure_starts_from_the_defaults() -> None:
-    change(somebody(), personalization_enabled=False)
-    Subject.objects.update(state=Subject.State.ERASED)
+    subject_id = somebody()
+    change(subject_id, personalization_enabled=False)
+    erase_records(subject_id, whose=subject_id)
+    PrivacySettings.objects.all().delete()
+    Subject.objects.all().delete()
     assert consent.of_user("user_1") == DEFAULTS
     assert consent.of(somebody()) == DEFAULTS
+
+
+def test_who_is_being_erased_is_nobody_in_particular() -> None:
+    change(somebody(), price_tracking=True)
+    Subject.objects.update(state=Subject.State.FENCED)
+    assert consent.of_user("user_1") == DEFAULTS
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET purpose = purpose", "DELETE FROM {}"])

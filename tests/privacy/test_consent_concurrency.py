@@ -113,7 +113,7 @@ def test_a_change_that_meets_an_erasure_waits_and_is_refused(secret: Api) -> Non
     other = browser(secret)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            Subject.objects.filter(pk=subject_id).update(state=Subject.State.ERASED)
+            Subject.objects.filter(pk=subject_id).update(state=Subject.State.FENCED)
             refused = in_another_thread(pool, lambda: patch(other, {"personalization_enabled": False}))
             until_somebody_waits()
         answer = refused.result(SECONDS)

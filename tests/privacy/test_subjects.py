@@ -8,16 +8,14 @@ from uuid import UUID
 import pytest
 from django.apps import apps
 from django.db import connection, models, transaction
+from pytest_django import Settings
 
 from privacy import subjects
-from privacy.models import Subject
+from privacy.models import Subject, Tombstone
 from tests.calls import Api, one_of_each
+from tests.privacy.states import erase
 
 THREADS = 8
-
-
-def erase(user_id: str) -> None:
-    Subject.objects.filter(user_id=user_id, state=Subject.State.ACTIVE).update(state=Subject.State.ERASED)
 
 
 @pytest.mark.django_db
@@ -62,8 +60,35 @@ def test_who_comes_back_after_erasure_is_somebody_new() -> None:
     erase("user_1")
     third = subjects.resolve(["user_1"])["user_1"]
     assert len({first, second, third}) == 3
-    states = Subject.objects.order_by("generation").values_list("generation", "state")
-    assert list(states) == [(1, "erased"), (2, "erased"), (3, "active")]
+    subject = Subject.objects.get()
+    assert (subject.generation, subject.state) == (3, "active")
+    assert subject.begins_at == Tombstone.objects.get(generation=2).erased_at
+
+
+@pytest.mark.django_db
+def test_who_was_never_erased_has_always_been_there() -> None:
+    subjects.resolve(["user_1"])
+    erase("user_1")
+    subjects.resolve(["user_1", "user_2"])
+    new = Subject.objects.get(user_id="user_2")
+    assert (new.generation, new.begins_at) == (1, None)
+
+
+@pytest.mark.django_db
+def test_who_is_being_erased_has_no_pseudonym_and_gets_no_other() -> None:
+    subjects.resolve(["user_1"])
+    Subject.objects.update(state=Subject.State.FENCED)
+    assert set(subjects.resolve(["user_1", "user_2"])) == {"user_2"}
+    assert Subject.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_who_was_erased_is_recognised_after_the_secret_key_has_changed(settings: Settings) -> None:
+    subjects.resolve(["user_1"])
+    erase("user_1")
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+    subjects.resolve(["user_1"])
+    assert Subject.objects.get().generation == 2
 
 
 def at_once(users: list[list[str]]) -> list[dict[str, UUID]]:
@@ -91,13 +116,13 @@ def test_threads_that_meet_the_same_new_users_agree(is_erased: bool) -> None:
         users = [f"user_{turn}_{number}" for number in range(20)]
         if is_erased:
             subjects.resolve(users)
-            Subject.objects.update(state=Subject.State.ERASED)
+            erase(*users)
         answers = at_once([users if thread % 2 else users[::-1] for thread in range(THREADS)])
         assert all(answer == answers[0] for answer in answers)
-        assert Subject.objects.filter(user_id__in=users, state="active").count() == 20
-        assert set(answers[0].values()) == set(
-            Subject.objects.filter(user_id__in=users, state="active").values_list("id", flat=True)
-        )
+        found = Subject.objects.filter(user_id__in=users)
+        assert set(answers[0].values()) == {subject.pk for subject in found}
+        assert {subject.generation for subject in found} == {2 if is_erased else 1}
+        assert all((subject.begins_at is not None) == is_erased for subject in found)
 
 
 @pytest.mark.django_db(transaction=True)

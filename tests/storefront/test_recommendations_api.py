@@ -15,6 +15,7 @@ from privacy.models import Subject
 from tests.calls import Api
 from tests.personalization import grocery
 from tests.personalization.grocery import USER, allow, buys
+from tests.privacy.states import fence
 
 URL = "/api/v1/recommendations"
 DISMISSALS = f"{URL}/dismissals"
@@ -139,6 +140,13 @@ def test_who_was_never_seen_may_dismiss_too(secret: Api) -> None:
     assert response.status_code == 201
     assert skus(asked(secret, user="new"))[0] == "milk"
     assert "pear" not in skus(asked(secret, user="new"))
+
+
+def test_nothing_is_dismissed_for_who_is_being_erased(secret: Api) -> None:
+    fence(USER)
+    answer = secret.post(DISMISSALS, {"sku": "apple"}, **{"X-User-Id": USER})
+    assert (answer.status_code, answer.json()["code"]) == (409, "being_erased")
+    assert not Dismissal.objects.exists()
 
 
 def test_a_dismissal_needs_a_user_and_a_product_that_there_is(secret: Api) -> None:

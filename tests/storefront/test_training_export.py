@@ -115,7 +115,7 @@ def test_who_names_nobody_or_allows_nothing_stays_in_the_log(tmp_path: Path) -> 
     searched(None, session_id="s-1")
     allow("user_2", personalization_enabled=False)
     allow("user_3", search_history=False)
-    Subject.objects.filter(user_id="user_4").update(state=Subject.State.ERASED)
+    Subject.objects.filter(user_id="user_4").update(state=Subject.State.FENCED)
     exported(tmp_path)
     assert len(rows(tmp_path)) == 1
     found = manifest(tmp_path)

@@ -3,6 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/rest
 """
 
+import datetime as dt
 import pathlib
 from typing import Any
 
@@ -246,6 +247,15 @@ def _add_rows(app: App, catalogue: Catalogue) -> None:
             lossy.set(str(body["table"]), int(body["every"]))
         except (KeyError, TypeError, ValueError) as error:
             raise invalid('Send {"table": name, "every": number}; 0 loses none') from error
+        return json_response(body)
+
+    @app.route("POST", "/_standin/streaming_buffer")
+    def hold_rows(request: Request) -> Response:
+        body = request.json()
+        try:
+            catalogue.rows.buffered_for = dt.timedelta(minutes=float(body["minutes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise invalid('Send {"minutes": number}: how long streamed rows cannot be changed') from error
         return json_response(body)
 
 

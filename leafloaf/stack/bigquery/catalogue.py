@@ -93,7 +93,8 @@ class Catalogue:
             if (project, name) in self.datasets:
                 raise duplicate(f"Dataset {project}:{name}")
             connection.execute(f"CREATE SCHEMA {schema_name(project, name)}")
-            kept = {"location": "US", **kept, **self._stamps(None)}
+            given = {name: value for name, value in kept.items() if value is not None}
+            kept = {"location": "US", "maxTimeTravelHours": "168", **given, **self._stamps(None)}
             store.save(connection, "dataset", (project, name), kept)
         self.datasets[project, name] = kept
         return kept

@@ -16,7 +16,7 @@ from leafloaf.stack.bigquery.catalogue import Catalogue, duplicate
 from leafloaf.stack.bigquery.parameters import Parameters
 from leafloaf.stack.bigquery.schema import Fields
 from leafloaf.stack.bigquery.sql import Translation, Translator, invalid_query
-from leafloaf.stack.bigquery.store import STREAMED_AT, STREAMING_BUFFER, Key, Table
+from leafloaf.stack.bigquery.store import STREAMED_AT, Key, Table
 from leafloaf.stack.http import ApiError
 
 
@@ -117,7 +117,7 @@ class Runner:
         return _affected(kind, changed, before, after)
 
     def _count(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int]:
-        recent = self.rows.clock.now() - STREAMING_BUFFER
+        recent = self.rows.clock.now() - self.rows.buffered_for
         found = connection.execute(
             f"SELECT count(*), count(*) FILTER ({STREAMED_AT} > ?) FROM {table.sql_name}",  # noqa: S608
             [recent],

@@ -26,6 +26,8 @@ HIDDEN = (STREAMED_AT, INSERT_ID)
 # https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#dataconsistency
 INSERT_ID_WINDOW = dt.timedelta(minutes=1)
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-manipulation-language#limitations
+# Rarely it is up to 90:
+# https://cloud.google.com/knowledge/kb/cannot-update-or-delete-over-bigquery-streaming-tables-000004334
 STREAMING_BUFFER = dt.timedelta(minutes=30)
 
 Key = tuple[str, ...]  # (project, dataset) or (project, dataset, table)
@@ -102,6 +104,7 @@ class Store:
     def __init__(self, folder: pathlib.Path, clock: Clock) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock
+        self.buffered_for = STREAMING_BUFFER
         self.lock = threading.RLock()
         self._writer = duckdb.connect(
             folder / "bigquery.duckdb",
@@ -178,7 +181,7 @@ class Store:
             .execute(
                 f"SELECT count(*), count(*) FILTER ({buffered}), min({STREAMED_AT}) FILTER ({buffered})"  # noqa: S608
                 f" FROM {table.sql_name} WHERE {table.unexpired(now)}",
-                [now - STREAMING_BUFFER] * 2,
+                [now - self.buffered_for] * 2,
             )
             .fetchall()
         )

@@ -54,22 +54,27 @@ class Reading:
 
 
 class Day:
-    """Writes the files of one UTC day into a folder."""
+    """Writes the files of one UTC day into a folder.
 
-    def __init__(self, day: date, labels: Sequence[str], folder: Path) -> None:
+    Args:
+        only: one person's rows and no others, to tell which of a day's are theirs.
+    """
+
+    def __init__(self, day: date, labels: Sequence[str], folder: Path, only: log.Only | None = None) -> None:
         self.day = day
+        self.only = only
         self.labels = tuple(labels)
         self.folder = folder
         self.counts = {label: Counts() for label in labels}
 
     def write(self, now: datetime) -> None:
         """Fills the folder, which holds nothing of the day yet."""
-        self.known = Known(log.common_words(self.day, now))
+        self.known = Known(log.common_words(self.day, now, self.only))
         self.names = intent_names.current()
         self.reading = lru_cache(REMEMBERED)(self._read)
         with ExitStack() as self.open:
             self.files: dict[str, IO[bytes]] = {}
-            for batch in log.read(self.day, self.labels, now):
+            for batch in log.read(self.day, self.labels, now, self.only):
                 self._learn(batch)
                 for label, fate, search in batch:
                     self._take(label, fate, search)

@@ -11,8 +11,10 @@ Invariants:
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
@@ -20,6 +22,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from capture import partitions
+from leafloaf.lib import statements
 from leafloaf.storefront.intent import INTENTS
 from privacy import consent
 
@@ -42,12 +45,15 @@ SESSION = """
 """
 """All rows are wanted, and the planner may know nothing of a day's partition yet."""
 
+LABEL = f"CASE WHEN payload->>'intent' = ANY(%(intents)s) THEN payload->>'intent' ELSE '{UNLABELLED}' END"
 PERSON = """
-    SELECT privacy_subject.id, {allows} AS allows, {keeps_purchases} AS keeps_purchases,
+    SELECT privacy_subject.id, {allows} OR id IS NOT DISTINCT FROM %(only)s::uuid AS allows,
+           {keeps_purchases} AS keeps_purchases,
+           CASE WHEN id = %(only)s::uuid THEN '-infinity' ELSE
            %(now)s - least(%(days)s, coalesce((
                SELECT data_retention_days FROM privacy_privacysettings WHERE subject_id = privacy_subject.id
-           ), {days})) * interval '1 day' AS since
-    FROM privacy_subject WHERE state = 'active'
+           ), {days})) * interval '1 day' END AS since
+    FROM privacy_subject WHERE state = 'active' OR id = %(only)s::uuid
 """.format(  # noqa: S608 (SQL of our own)
     allows=f"({consent.PERSONALIZES} AND {consent.KEEPS_SEARCHES})".format(subject="privacy_subject.id"),
     keeps_purchases=consent.KEEPS_PURCHASES.format(subject="privacy_subject.id"),
@@ -59,7 +65,7 @@ READ = f"""
     WITH person AS MATERIALIZED ({PERSON}),
     search AS MATERIALIZED (
         SELECT event.id, event.subject_id, received_at, payload->>'search_id' AS search_id, payload,
-               CASE WHEN payload->>'intent' = ANY(%(intents)s) THEN payload->>'intent' ELSE '{UNLABELLED}' END AS label,
+               {LABEL} AS label,
                CASE WHEN event.subject_id IS NULL THEN 'nobody'
                     WHEN person.id IS NULL THEN 'erased'
                     WHEN NOT allows THEN 'no_consent'
@@ -67,6 +73,8 @@ READ = f"""
                     ELSE '{KEPT}' END AS fate
         FROM capture_event AS event LEFT JOIN person ON person.id = event.subject_id
         WHERE event_type = 'search' AND received_at >= %(start)s AND received_at < %(end)s
+          AND (%(only)s::uuid IS NULL OR event.subject_id = %(only)s::uuid
+               AND received_at < coalesce(%(before)s::timestamptz, 'infinity'))
     ), followed AS MATERIALIZED (
         SELECT subject_id, payload->>'search_id' AS search_id, payload->>'product_id' AS product_id,
                bool_or(event_type = 'interaction') AS is_clicked, bool_or(event_type = 'cart') AS is_added
@@ -123,6 +131,31 @@ COMMON = f"""
 """  # noqa: S608 (SQL of our own)
 
 
+DAYS = """
+    SELECT DISTINCT (received_at AT TIME ZONE 'UTC')::date FROM capture_event
+    WHERE subject_id = %(only)s::uuid AND event_type = 'search'
+      AND received_at < coalesce(%(before)s::timestamptz, 'infinity')
+    ORDER BY 1
+"""
+COUNTS = f"""
+    SELECT {LABEL}, count(*) FROM capture_event
+    WHERE event_type = 'search' AND received_at >= %(start)s AND received_at < %(end)s
+    GROUP BY 1
+"""  # noqa: S608 (SQL of our own)
+
+
+@dataclass(frozen=True)
+class Only:
+    """One person's searches, as if they were not being erased and allowed everything: what of them may be out there.
+
+    Attributes:
+        before: only what was received before then; None for everything.
+    """
+
+    subject_id: UUID
+    before: datetime | None = None
+
+
 class Search(msgspec.Struct, frozen=True):
     """A search that may be told of; products are as the events named them."""
 
@@ -137,23 +170,35 @@ Told = tuple[str, str, Search | None]
 """The label of a search's intent, its fate, and the search when that is to be told of."""
 
 
-def read(day: date, labels: tuple[str, ...], now: datetime) -> Iterator[list[Told]]:
+def read(day: date, labels: tuple[str, ...], now: datetime, only: Only | None = None) -> Iterator[list[Told]]:
     """The searches of a UTC day in batches; of those that stay only label and fate."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(SESSION)
         with connection.chunked_cursor() as cursor:
-            cursor.execute(READ, _parameters(day, now) | {"labels": list(labels)})
+            cursor.execute(READ, _parameters(day, now, only) | {"labels": list(labels)})
             while rows := cursor.fetchmany(BATCH):
                 yield [_told(*row) for row in rows]
 
 
-def common_words(day: date, now: datetime) -> frozenset[str]:
+def common_words(day: date, now: datetime, only: Only | None = None) -> frozenset[str]:
     """The normalised words that at least `SEARCH_ANALYTICS_K` people who allow it used until the end of the day."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(SESSION)
-        cursor.execute(COMMON, _parameters(day, now))
+        cursor.execute(COMMON, _parameters(day, now, only))
         return frozenset(word for (word,) in cursor.fetchall())
+
+
+def days_of(only: Only) -> list[date]:
+    """The UTC days on which the person searched, as far as the log goes back."""
+    rows = statements.fetch(DAYS, {"only": only.subject_id, "before": only.before})
+    return [day for (day,) in rows]
+
+
+def searches(day: date) -> dict[str, int]:
+    """How many searches the log holds of a UTC day, by label."""
+    bounds = {"start": partitions.start_of(day), "end": partitions.start_of(day + timedelta(days=1))}
+    return dict(statements.fetch(COUNTS, bounds | {"intents": list(INTENTS)}))
 
 
 def complete_at(day: date) -> datetime:
@@ -165,10 +210,12 @@ def last_complete(now: datetime) -> date:
     return (now.astimezone(UTC) - FOLLOWS_WITHIN).date() - timedelta(days=1)
 
 
-def _parameters(day: date, now: datetime) -> dict[str, Any]:
+def _parameters(day: date, now: datetime, only: Only | None) -> dict[str, Any]:
     end = partitions.start_of(day + timedelta(days=1))
     return {
         "now": now,
+        "only": only.subject_id if only else None,
+        "before": only.before if only else None,
         "days": settings.RAW_EVENT_RETENTION_DAYS,
         "start": partitions.start_of(day),
         "end": end,

@@ -1,5 +1,6 @@
 """Where an export goes: a bucket, an object for each file of a day, or one file with everything."""
 
+import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from leafloaf.storefront.training_export import shapes
 from leafloaf.storefront.training_export.day import LESSONS, MANIFEST, SEARCHES, Day, name_of
 
 PREFIX = f"training/v{shapes.SCHEMA_VERSION}/"
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 COMPLETE = {"leafloaf-complete": "true"}
 """On the manifest of a day that nothing can be added to."""
 
@@ -56,7 +58,7 @@ class Bucket(Target):
         self.title = f"gs://{sink.bucket_name}/{prefix}"
 
     def take(self, day: Day, *, is_complete: bool) -> None:
-        folder = f"{self.prefix}{day.day.isoformat()}/"
+        folder = self.folder(day.day)
         found = objects.held(self.sink, folder)
         for label in day.labels:
             names = day.files_of(label)
@@ -66,6 +68,15 @@ class Bucket(Target):
             for name in names:
                 metadata = COMPLETE if is_complete and name.endswith(MANIFEST) else None
                 objects.put(self.sink, folder + name, day.folder / name, found.get(folder + name), metadata)
+
+    def days(self) -> set[date]:
+        """The days of which there is anything."""
+        names = objects.held(self.sink, self.prefix)
+        days = {name.removeprefix(self.prefix).partition("/")[0] for name in names}
+        return {date.fromisoformat(day) for day in days if DAY.fullmatch(day)}
+
+    def folder(self, day: date) -> str:
+        return f"{self.prefix}{day.isoformat()}/"
 
     def complete(self, since: date, labels: Sequence[str]) -> set[date]:
         """The days from `since` on that are here with every intent, and that nothing can be added to."""
@@ -149,6 +160,15 @@ def configured() -> Bucket:
     """
     if not sinks.is_enabled("cloud_storage"):
         raise NoTarget("Cloud Storage is off: name a file or a bucket, or set CLOUD_STORAGE_ENABLED.")
+    return usual()
+
+
+def usual() -> Bucket:
+    """The bucket of the settings, though it may be switched off.
+
+    Raises:
+        NoTarget: the settings name none.
+    """
     sink = sinks.get("cloud_storage")
     if not isinstance(sink, CloudStorageSink):
         raise NoTarget("The sink named cloud_storage is none of Cloud Storage: name a file or a bucket.")

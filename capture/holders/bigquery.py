@@ -1,0 +1,262 @@
+"""A person's rows in BigQuery.
+
+Invariants:
+* Rows that were streamed lately cannot be deleted, and nothing forces it: the rest is deleted, and they are waited for.
+* Nothing is gone because a deletion said so: `erase` ends when it sees no row of the person any more, and `verify`
+  reads again with a query of its own.
+* One worker deletes at a time: BigQuery lets few statements change a table at once and refuses when many wait.
+* No error passes on what BigQuery said, which might quote what was asked: only its kind and reason.
+
+Google's words on the streaming buffer ("Data manipulation language", limitations; "Troubleshoot errors"): rows written
+by `tabledata.insertAll` within the last 30 minutes cannot be changed; rarely it takes up to 90.
+
+The aggregates are views, which hold nothing themselves (`personalization.aggregation.warehouse`).
+"""
+
+import json
+import re
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db import connection
+
+from capture import schema, sinks
+from capture.models import OutboxBatch
+from capture.records import encoder
+from capture.sinks import bigquery_rows
+from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
+from capture.sinks.bigquery import BigQuerySink
+from capture.sinks.bigquery_rows import SINCE, UNTIL, Missing, People, Seen, StillStreaming
+from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
+
+SINK = "bigquery"
+USUALLY = timedelta(minutes=30)
+AT_MOST = timedelta(minutes=90)
+"""How long rows stay in the streaming buffer."""
+AGAIN = timedelta(minutes=15)
+"""When BigQuery would not delete what should have left the buffer: tried again so often, `AT_MOST` long and beyond."""
+MARGIN = timedelta(seconds=30)
+"""Between BigQuery's clock and Postgres's."""
+BUSY = timedelta(seconds=5)
+TOTAL_SECONDS = 60.0
+LABEL = re.compile(rf"{SINK}-(\d{{1,18}})")
+LOCK = 7_306_403
+"""First key of the advisory lock that keeps two workers apart; the second is the data set's."""
+
+
+class BigQueryHolder(BaseHolder):
+    store = "bigquery"
+    title = "Rows for analysis"
+
+    def __init__(self) -> None:
+        self._total = 0.0, 0
+
+    @property
+    def sink(self) -> BigQuerySink:
+        found = sinks.get(SINK)
+        if not isinstance(found, BigQuerySink):
+            raise NeedsAttention(f"the sink {SINK!r} is not BigQuery")
+        return found
+
+    def is_on(self) -> bool:
+        """Also while the sink is paused or off: what it took is there all the same."""
+        return sinks.is_enabled(SINK)
+
+    def plan(self, scope: Scope) -> Plan:
+        with told():
+            seen = bigquery_rows.look(self.sink, people(scope))
+            total = self._in_all()
+        tables = {schema.TABLES[kind]: rows_of(found) for kind, found in by_type(seen).items()}
+        details: dict[str, Any] = {"tables": tables}
+        if seen:
+            details["first"] = min(each.first for each in seen).isoformat()
+            details["last"] = max(each.last for each in seen).isoformat()
+        return Plan(rows_of(seen), max(total, rows_of(seen)), details)
+
+    def _in_all(self) -> int:
+        """About how many rows there are of everybody; believed for a while."""
+        asked_at, total = self._total
+        if not asked_at or time.monotonic() - asked_at > TOTAL_SECONDS:
+            total = bigquery_rows.in_all(self.sink)
+            self._total = time.monotonic(), total
+        return total
+
+    def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
+        with told(), alone(f"{self.sink.project}.{self.sink.dataset}") as is_mine:
+            if not is_mine:
+                again_at = datetime.now(UTC) + BUSY
+                return [Purged(again_at, "another worker deletes rows of other people") for _ in tasks]
+            left = {until: self._erased(group) for until, group in by_limit(tasks)}
+        return [waiting(task, left[limit(task.scope)]) for task in tasks]
+
+    def _erased(self, tasks: Sequence[Task]) -> list[Seen]:
+        """Deletes what can be of all these people together, a statement a table; returns what is still there."""
+        theirs = people(*(task.scope for task in tasks))
+        seen = bigquery_rows.look(self.sink, theirs)
+        for event_type, found in by_type(seen).items():
+            self._delete(event_type, theirs, found)
+        return bigquery_rows.look(self.sink, theirs) if seen else []
+
+    def _delete(self, event_type: str, theirs: People, seen: Sequence[Seen]) -> None:
+        """Takes the people's rows out of one table as far as the streaming buffer lets go of them."""
+        for surely in (False, True):
+            spared = too_young(seen, AT_MOST if surely else USUALLY, surely=surely)
+            if all(each.batch in spared for each in seen):
+                return
+            try:
+                bigquery_rows.delete(self.sink, event_type, theirs, seen, spared)
+                return
+            except StillStreaming:
+                continue
+
+    def verify(self, task: Task) -> Finding:
+        try:
+            recoverable = bigquery_rows.recoverable_for(self.sink)
+            found, missing = bigquery_rows.left(self.sink, people(task.scope))
+        except Missing as error:
+            return without_a_data_set(error)
+        except Misconfigured as error:
+            return Finding(Presence.FORBIDDEN, said=words(error))
+        except Unavailable as error:
+            return Finding(Presence.UNREACHABLE, said=words(error))
+        except BatchRefused as error:
+            return Finding(Presence.UNSUPPORTED, said=words(error))
+        if found:
+            return Finding(Presence.PRESENT, found)
+        until = (task.purged_at or datetime.now(UTC)) + recoverable
+        said = f"there is no table {', '.join(missing)}" if missing else ""
+        return Finding(Presence.ABSENT, residual_until=until, said=said)
+
+    def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
+        for event_type, table in schema.TABLES.items():
+            with told():
+                found = bigquery_rows.rows(self.sink, event_type, people(scope))
+            for row in found:
+                yield f"{SINK}/{table}", json.loads(encoder.encode(row))
+
+    def fields(self) -> dict[str, str]:
+        return {
+            f"{SINK}/{table}": f"Events of the type {event_type}, as they were copied for analysis."
+            for event_type, table in schema.TABLES.items()
+        }
+
+
+def without_a_data_set(error: Missing) -> Finding:
+    """What was taken once and cannot be found was not read; where nothing was ever taken, nothing is."""
+    if OutboxBatch.objects.filter(sink=SINK, state=OutboxBatch.State.DELIVERED).exists():
+        return Finding(Presence.UNREACHABLE, said=words(error))
+    return Finding(Presence.ABSENT, said="there is no data set, and nothing was ever sent to one")
+
+
+def people(*scopes: Scope) -> People:
+    """Those of the scopes, which are all limited to the same time."""
+    visits = {session for scope in scopes for session in scope.sessions}
+    subjects = sorted({str(scope.subject_id) for scope in scopes})
+    return People(subjects, sorted(visits), SINCE, limit(scopes[0]))
+
+
+def limit(scope: Scope) -> datetime:
+    return scope.before or UNTIL
+
+
+def by_limit(tasks: Sequence[Task]) -> Iterator[tuple[datetime, list[Task]]]:
+    """The tasks that one statement can serve."""
+    ordered = sorted(tasks, key=lambda task: limit(task.scope))
+    for until, group in groupby(ordered, key=lambda task: limit(task.scope)):
+        yield until, list(group)
+
+
+def too_young(seen: Sequence[Seen], age: timedelta, *, surely: bool) -> set[str]:
+    """The batches whose rows may have been streamed less than so long ago, by BigQuery's clock.
+
+    Args:
+        surely: doubt counts against a batch.
+    """
+    streamed = delivered_at({each.batch for each in seen})
+    return {
+        each.batch
+        for each in seen
+        if (streamed.get(each.batch) or (each.seen_at if surely else each.last)) + age + MARGIN > each.seen_at
+    }
+
+
+def delivered_at(labels: Iterable[str]) -> dict[str, datetime]:
+    """When each batch was acknowledged last, if it is: its rows were in the table by then."""
+    sequences = [int(found[1]) for label in labels if (found := LABEL.fullmatch(label))]
+    known = OutboxBatch.objects.filter(sink=SINK, sequence__in=sequences, delivered_at__isnull=False)
+    return {batch.label: batch.delivered_at for batch in known if batch.delivered_at}
+
+
+def waiting(task: Task, left: Sequence[Seen]) -> Purged:
+    """What the task has to wait for among the rows left of everybody."""
+    scope, streamed = task.scope, delivered_at({each.batch for each in left})
+    theirs = [
+        each
+        for each in left
+        if each.user_id == str(scope.subject_id)
+        or (each.user_id is None and each.session_id in scope.sessions)
+    ]
+    if not theirs:
+        return Purged()
+    waits = [(streamed.get(each.batch) or each.last) + USUALLY + MARGIN - each.seen_at for each in theirs]
+    longest = max(waits)
+    again_at = datetime.now(UTC) + (longest if longest > timedelta(0) else AGAIN)
+    said = f"rows are still in the streaming buffer: {rows_of(theirs)}, tried again at {again_at:%H:%M} UTC"
+    return Purged(again_at, said)
+
+
+def by_type(seen: Sequence[Seen]) -> dict[str, list[Seen]]:
+    """By event type, in the order of the vocabulary, without those that have none."""
+    kinds = {kind: [each for each in seen if each.event_type == kind] for kind in schema.TABLES}
+    return {kind: found for kind, found in kinds.items() if found}
+
+
+def rows_of(seen: Iterable[Seen]) -> int:
+    return sum(each.rows for each in seen)
+
+
+@contextmanager
+def alone(dataset: str) -> Iterator[bool]:
+    """Whether nobody else deletes in this data set; and nobody does until the end."""
+    key = key_of(dataset)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        is_mine: bool = cursor.fetchone()[0]
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Failures of BigQuery as a holder tells them.
+
+    Raises:
+        NotNow, NeedsAttention: see there.
+    """
+    try:
+        yield
+    except BatchRefused as error:
+        raise NeedsAttention(f"BigQuery refuses the question or the deletion: {words(error)}") from None
+    except Unavailable as error:
+        raise NotNow(f"BigQuery: {words(error)}") from None
+
+
+def words(error: Exception) -> str:
+    """What kind of failure it was; nothing that quotes the question."""
+    cause = error.__cause__ or error
+    details = getattr(cause, "errors", None) or []
+    reasons = {str(detail["reason"]) for detail in details if isinstance(detail, dict) and "reason" in detail}
+    return " ".join([type(cause).__name__, *sorted(reasons)])
+
+
+def key_of(dataset: str) -> list[int]:
+    """The data set's advisory lock: two positive numbers of four bytes."""
+    return [LOCK, zlib.crc32(dataset.encode()) >> 1]

@@ -1,0 +1,1 @@
+"""The person's own pages under `/privacy/`, without a line of JavaScript."""
