@@ -19,6 +19,12 @@ BATCH = 500
 PATIENCE_SECONDS = 60.0
 DRAINERS = ("redis", "bigquery", "cloud_storage", "cloud_storage")
 COUNTS = ("count_volumes", "count_searches", "count_aggregates", "count_baskets", "close_ledger")
+LATE = """
+    INSERT INTO capture_sink (name, state, cursor_xid, cursor_id, cursor_received_at, next_sequence, delivered,
+                              failures, last_error)
+    SELECT 'bigquery', 'enabled', xid, id, received_at, 1, 0, 0, ''
+    FROM capture_event ORDER BY xid DESC, id DESC LIMIT 1 OFFSET %s
+"""
 OWED = "SELECT count(*) FROM capture_outboxbatch WHERE state <> 'delivered'"
 
 
@@ -51,8 +57,9 @@ def _accept(people: crowd.Crowd, moment: datetime, size: int) -> None:
         assert receipt.accepted == size, receipt
 
 
-def drain() -> None:
-    """All of it to every store."""
+def drain(warehoused: int) -> None:
+    """All of it to Redis and Cloud Storage, the last so many to BigQuery, whose stand-in takes few a second."""
+    execute(LATE, warehoused)
     together([lambda name=name: _drain(name) for name in DRAINERS])  # type: ignore[misc]
     assert execute(OWED)[0][0] == 0
 

@@ -15,6 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 class Options:
     events: int
     people: int
+    warehoused: int
     only: Sequence[str]
     write: Path | None
 
@@ -22,7 +23,8 @@ class Options:
 def parsed(arguments: Sequence[str]) -> Options:
     """Exits with a sentence when something does not fit."""
     made = argparse.ArgumentParser(prog="python -m bench privacy", description=__doc__)
-    made.add_argument("--events", type=int, default=1_000_000, help="in the log, and in every store")
+    made.add_argument("--events", type=int, default=1_000_000, help="in the log, Redis and Cloud Storage")
+    made.add_argument("--warehoused", type=int, default=50_000, help="in BigQuery: the last so many of them")
     made.add_argument("--people", type=int, default=40, help="erased one after another; half as many at once")
     made.add_argument("--only", type=words, default=PARTS, help=",".join(PARTS))
     made.add_argument("--write", nargs="?", type=Path, const=PAGE, help=f"put the tables into {PAGE.name}")

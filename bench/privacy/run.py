@@ -27,10 +27,10 @@ def _tables(given: Options, shop: shops.Shop) -> Iterator[Table]:
     with timed("fill the log"):
         filling.fill(given.events)
     with timed("drain it to every store"):
-        filling.drain()
+        filling.drain(given.warehoused)
     with timed("count it"):
         filling.count()
-    yield parts.stock(given.events)
+    yield parts.stock(given.events, given.warehoused)
     if "bigquery" in given.only:
         yield parts.bigquery(shop)
     with shops.web(shop) as caller:

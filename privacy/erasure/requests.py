@@ -223,13 +223,12 @@ def progress(request: DeletionRequest) -> list[StoreProgress]:
 
 def _summed(store: str, steps: Sequence[DeletionStep]) -> StoreProgress:
     """A store is as far as the last of its steps, and held or in need of attention with any of them."""
-    order = list(DeletionStep.State)
     states = [DeletionStep.State(step.state) for step in steps]
     verified = [step.verified_at for step in steps]
     return StoreProgress(
         store=store,
         title=TITLES.get(store, store),
-        state=min(states, key=order.index).value,
+        state=_state_of(states).value,
         attempts=sum(step.attempts for step in steps),
         removed=sum(step.planned or 0 for step in steps if step.purged_at),
         verified_at=max((at for at in verified if at), default=None) if all(verified) else None,
@@ -237,6 +236,13 @@ def _summed(store: str, steps: Sequence[DeletionStep]) -> StoreProgress:
         needs_attention=" ".join(step.needs_attention for step in steps if step.needs_attention),
         held=any(step.held_at for step in steps),
     )
+
+
+def _state_of(states: Sequence[DeletionStep.State]) -> DeletionStep.State:
+    """That of the last; but a store that has begun is not waiting, though a part of it still is."""
+    last = min(states, key=list(DeletionStep.State).index)
+    has_begun = any(state != DeletionStep.State.WAITING for state in states)
+    return DeletionStep.State.PURGING if has_begun and last == DeletionStep.State.WAITING else last
 
 
 TITLES = {
