@@ -319,6 +319,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-signals": scheduled(
         "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
     ),
+    "report-overdue-deletions": scheduled("privacy.tasks.report_overdue_deletions", 3600.0, 3600),
     "make-exports": scheduled("privacy.tasks.make_exports", 5.0, 30),
     "enforce-retention": scheduled("privacy.tasks.enforce_retention", crontab(hour=7, minute=45), 3600),
     "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),

@@ -16,7 +16,6 @@ from privacy.models import Certificate, DeletionRequest, DeletionStep
 CHANGE = "privacy.change_deletionrequest"
 ASK = "privacy.add_deletionrequest"
 APPROVE = "privacy.approve_deletionrequest"
-STATES = DeletionRequest.State
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class DeletionRequests:
             raise PermissionDenied
         try:
             return do(request, request.user.get_username())
-        except (requests.TooLate, requests.SamePerson, requests.NotFound) as error:
+        except (requests.TooLate, requests.SamePerson, requests.NamesThePerson, requests.NotFound) as error:
             raise ValidationError(str(error)) from error
 
 
@@ -131,10 +130,8 @@ def ask(request: HttpRequest, staff: str) -> str:
     user_id = request.POST.get("user_id", "").strip()
     if not user_id or len(user_id) > 128:
         raise ValidationError("Give the shop's id of the user.")
-    made = requests.ask_on_behalf(user_id, staff, because(request))
-    if made.state != STATES.RECEIVED:
-        return f"This person has asked already: request {str(made.pk)[:8]}."
-    return f"Request {str(made.pk)[:8]} waits for somebody else to approve it."
+    requests.ask_on_behalf(user_id, staff, because(request))
+    return "Noted. Unless this person has asked already, it waits for somebody else to approve it."
 
 
 def approve(request: HttpRequest, staff: str) -> str:

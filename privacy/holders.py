@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Task:
-    """One person's step, as a holder gets it. `purged_at` is when `erase` first ended, None before."""
+    """One person's step, as a holder gets it. `purged_at` is when `erase` last ended, None before."""
 
     scope: Scope
     plan: Plan

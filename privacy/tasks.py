@@ -13,6 +13,12 @@ def advance_deletions() -> int:
 
 
 @shared_task
+def report_overdue_deletions() -> int:
+    """Says loudly which deletion requests are past their 72 hours."""
+    return machine.report_overdue()
+
+
+@shared_task
 def enforce_retention() -> int:
     """Begins to purge what is older than each person allows."""
     return retention.enforce()

@@ -2,13 +2,12 @@
 
 Invariants:
 * State, sessions and the transaction's number commit together with the request, or not at all.
-* A statement that began before the commit may still store an event. Nothing is purged before all of those are over,
-  so what is planned is all there is (`is_settled`).
-* Taking the fence down brings everything back, for nothing was removed.
+* A statement that began before the commit may still store an event. Nothing is planned before all of those are over
+  (`is_settled`), and the visits are looked for once more then (`extend`).
+* Taking the fence down removes what this request put up, and nothing that another put there.
 """
 
 import hashlib
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from leafloaf.lib import statements
@@ -16,7 +15,9 @@ from privacy import holders
 from privacy.models import DeletionRequest, Subject, SuppressedSession
 
 SUPPRESSED = timedelta(days=31)
-"""Events that happened longer ago are refused anyway (`capture.validation.PAST`)."""
+"""After the end; events that happened longer ago are refused anyway (`capture.validation.PAST`)."""
+MEANWHILE = timedelta(days=3650)
+"""While a request is open there is no limit."""
 
 MARK = "SELECT pg_current_xact_id()::text::bigint"
 # A statement has its snapshot before it has a number, so those are waited for first, and numbers after them.
@@ -31,25 +32,35 @@ OLDEST_OPEN = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 def put_up(request: DeletionRequest, now: datetime) -> None:
     """Fences the request's subject; to be called in the transaction that opens it, with the subject's row locked."""
-    sessions = sorted(
-        {session for name in holders.enabled() for session in holders.get(name).sessions(request.pseudonym)}
-    )
     Subject.objects.filter(pk=request.pseudonym).update(state=Subject.State.FENCED)
-    request.sessions, request.fenced_at = sessions, now
+    request.fenced_at = now
     request.fence_xid = statements.fetch(MARK)[0][0]
-    suppress(sessions, request, now)
+    extend(request, now)
 
 
-def suppress(sessions: Iterable[str], request: DeletionRequest, now: datetime) -> None:
+def extend(request: DeletionRequest, now: datetime) -> None:
+    """Adds the visits that are known to be the person's now; the caller stores the request."""
+    names = holders.enabled()
+    found = {session for name in names for session in holders.get(name).sessions(request.pseudonym)}
+    request.sessions = sorted({*request.sessions, *found})
+    suppress(request, now, now + MEANWHILE)
+
+
+def suppress(request: DeletionRequest, now: datetime, until: datetime) -> None:
+    """Refuses the visits' events for so long. A visit that another request has suppressed stays that one's."""
+    forget_expired(now)
     SuppressedSession.objects.bulk_create(
         [
-            SuppressedSession(session_hash=hash_of(session), request_id=request.id, until=now + SUPPRESSED)
-            for session in sessions
+            SuppressedSession(session_hash=hash_of(session), request_id=request.id, until=until)
+            for session in request.sessions
         ],
-        update_conflicts=True,  # one of an erasure long ago may be there still
-        unique_fields=["session_hash"],
-        update_fields=["request_id", "until"],
+        ignore_conflicts=True,
     )
+    SuppressedSession.objects.filter(request_id=request.id).update(until=until)
+
+
+def forget_expired(now: datetime) -> None:
+    SuppressedSession.objects.filter(until__lt=now).delete()
 
 
 def hash_of(session_id: str) -> bytes:

@@ -96,6 +96,7 @@ def _move(request: DeletionRequest, now: datetime) -> None:
     state = STATES(request.state)
     if state in {STATES.FENCED, STATES.COOLING_OFF}:
         if request.purge_at and request.purge_at <= now:
+            fence.extend(request, now)
             begin(request, holders.enabled())
     elif state == STATES.VERIFIED:
         end(request, now)
@@ -104,20 +105,16 @@ def _move(request: DeletionRequest, now: datetime) -> None:
 
 
 def begin(request: DeletionRequest, names: Sequence[str]) -> None:
-    """A step for each of the holders; the caller stores the request."""
+    """A step for each of the holders, unless it has one; the caller stores the request."""
     request.state = STATES.PURGING
-    DeletionStep.objects.bulk_create(
-        DeletionStep(
-            request=request, holder=name, store=holders.get(name).store, phase=holders.get(name).phase
-        )
-        for name in names
-    )
+    steps.make(request, names)
 
 
 def _follow(request: DeletionRequest, found: list[DeletionStep], now: datetime) -> None:
     """The request is as far as its steps are."""
     if request.purge_started_at is None:
-        if all(step.plan is not None for step in found) and not request.question:
+        is_planned = all(step.plan is not None for step in found) and not request.question
+        if is_planned and not steps.make(request, concerned(request)):
             _start(request, found, now)
         return
     states = {STEP(step.state) for step in found}
@@ -135,8 +132,11 @@ def _follow(request: DeletionRequest, found: list[DeletionStep], now: datetime) 
 def _start(request: DeletionRequest, found: Iterable[DeletionStep], now: datetime) -> None:
     """Lets the steps erase what they have planned, unless a guard asks first. What was answered is not asked again."""
     totals = {step.holder: (step.plan or {}).get("of") for step in found}
-    is_asked = request.kind == DeletionRequest.Kind.ERASURE and not request.answered_by
-    request.question = guards.question(list(found), totals) if is_asked else ""
+    is_asked = request.kind == DeletionRequest.Kind.ERASURE
+    asked = guards.questions(list(found), totals) if is_asked else {}
+    for guard, question in asked.items():
+        if guard not in request.answered:
+            request.guard, request.question = guard, question
     if request.question:
         logger.error("The erasure %s stops, for somebody to look at it.", request)
     else:
@@ -144,15 +144,39 @@ def _start(request: DeletionRequest, found: Iterable[DeletionStep], now: datetim
 
 
 def end(request: DeletionRequest, now: datetime) -> None:
-    """Certifies, and forgets whom it was about."""
+    """Certifies, and forgets whom it was about.
+
+    Not while a night's retention is on its way: it may know of copies that the log, which it has emptied of them, could
+    not tell the erasure of.
+    """
+    others = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
+    if others.filter(kind=DeletionRequest.Kind.RETENTION).exists():
+        return
     request.ended_at = now
     certificate.issue(request, now)
     request.state = STATES.CERTIFIED
-    request.steps.update(plan={})
-    others = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
-    others.filter(kind=DeletionRequest.Kind.RETENTION).delete()
-    others.update(subject_id=None, sessions=[])
-    request.subject_id, request.sessions = None, []
+    fence.suppress(request, now, now + fence.SUPPRESSED)
+    request.steps.update(plan={}, held_reason="")
+    others.update(subject_id=None, sessions=[], reason="")
+    request.subject_id, request.sessions, request.reason = None, [], ""
+
+
+def concerned(request: DeletionRequest) -> list[str]:
+    """The holders that have a part in it; a retention leaves alone who the person is."""
+    is_retention = request.kind == DeletionRequest.Kind.RETENTION
+    return [
+        name
+        for name in holders.enabled()
+        if not (is_retention and holders.get(name).phase == holders.REMAINS)
+    ]
+
+
+def report_overdue() -> int:
+    """Says loudly what is past its limit; how many there are."""
+    late = overdue()
+    for request in late:
+        logger.error("The erasure %s is past its 72 hours: %s.", request, request.get_state_display().lower())
+    return len(late)
 
 
 def overdue(now: datetime | None = None) -> list[DeletionRequest]:

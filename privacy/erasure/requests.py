@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from leafloaf.access import audit
-from privacy import holders, subjects, tombstones
-from privacy.erasure import fence
+from privacy import anonymise, holders, subjects, tombstones
+from privacy.erasure import fence, steps
 from privacy.models import Actor, DeletionRequest, DeletionStep, Subject
 
 COOLING_OFF = timedelta(hours=24)
@@ -29,6 +29,10 @@ class TooLate(Exception):
 
 class SamePerson(Exception):
     """Two people have to agree, and this is the first of them again."""
+
+
+class NamesThePerson(ValueError):
+    """A reason that is kept for good says whom it is about."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,26 @@ def open_for(user_id: str, actor: Actor, cooling_off: timedelta | None = None) -
     now = timezone.now()
     with transaction.atomic():
         subject = _locked(user_id)
-        if found := _open(subject):
-            return found
-        request = _made(subject, actor=actor, purge_at=now + wait)
-        _fence(request, now)
+        request = _open(subject) or _made(subject)
+        if (
+            request.state == STATES.RECEIVED
+        ):  # new, or staff have asked for them, which needs nobody's approval now
+            request.actor, request.purge_at = actor, now + wait
+            _fence(request, now)
     return request
 
 
 def ask_on_behalf(user_id: str, staff: str, reason: str) -> DeletionRequest:
-    """Staff ask for somebody who cannot; nothing happens before a second one approves."""
+    """Staff ask for somebody who cannot; nothing happens before a second one approves.
+
+    Raises:
+        NamesThePerson: the reason, which is kept, does.
+    """
     with transaction.atomic():
         subject = _locked(user_id)
         if found := _open(subject):
             return found
+        reason = _unnamed(reason, subject.pk)
         request = _made(subject, actor=Actor.STAFF, requested_by=staff, reason=reason)
         _tell(request, staff, "ask for an erasure", reason)
     return request
@@ -108,7 +119,8 @@ def cancel(request_id: UUID, staff: str = "") -> DeletionRequest:
             raise TooLate(f"It cannot be cancelled any more: {request.get_state_display().lower()}.")
         if request.fenced_at:
             fence.take_down(request)
-        request.state, request.ended_at = STATES.CANCELLED, timezone.now()
+        request.state, request.ended_at, request.sessions = STATES.CANCELLED, timezone.now(), []
+        request.steps.all().delete()
         request.save()
         if staff:
             _tell(request, staff, "cancel an erasure")
@@ -140,17 +152,26 @@ def let_go_on(request_id: UUID, staff: str) -> DeletionRequest:
             raise TooLate("Nothing is asked.")
         _tell(request, staff, "let an erasure go on", request.question)
         request.question, request.answered_by = "", staff
-        request.save(update_fields=["question", "answered_by"])
+        request.answered = [*request.answered, request.guard]
+        request.save(update_fields=["question", "answered_by", "answered"])
         request.steps.update(plan=None, planned=None, available_at=timezone.now())
     return request
 
 
 def hold(step_id: int, staff: str, reason: str) -> DeletionStep:
-    """A legal hold: this store's step rests until it is released."""
+    """A legal hold: this store's step rests until it is released.
+
+    Raises:
+        TooLate: nothing is held there any more, or it is being erased at this moment.
+        NamesThePerson: the reason, which is kept, does.
+    """
     with transaction.atomic():
-        step = DeletionStep.objects.select_for_update().get(pk=step_id)
+        step = DeletionStep.objects.select_for_update(of=("self",)).select_related("request").get(pk=step_id)
         if step.state == DeletionStep.State.ABSENT:
             raise TooLate("This store holds nothing any more.")
+        if step.leased_until and step.leased_until > timezone.now():
+            raise TooLate("A worker is at it at this moment; try again in a few seconds.")
+        reason = _unnamed(reason, step.request.subject_id)
         step.held_by, step.held_reason, step.held_at = staff, reason, timezone.now()
         step.save(update_fields=["held_by", "held_reason", "held_at"])
         audit.record(staff, "hold an erasure", str(step), reason=reason)
@@ -218,23 +239,23 @@ def progress(request: DeletionRequest) -> list[StoreProgress]:
     by_store: dict[str, list[DeletionStep]] = {}
     for step in request.steps.all():
         by_store.setdefault(step.store, []).append(step)
-    return [_summed(store, steps) for store, steps in by_store.items()]
+    return [_summed(store, parts) for store, parts in by_store.items()]
 
 
-def _summed(store: str, steps: Sequence[DeletionStep]) -> StoreProgress:
+def _summed(store: str, parts: Sequence[DeletionStep]) -> StoreProgress:
     """A store is as far as the last of its steps, and held or in need of attention with any of them."""
-    states = [DeletionStep.State(step.state) for step in steps]
-    verified = [step.verified_at for step in steps]
+    states = [DeletionStep.State(step.state) for step in parts]
+    verified = [step.verified_at for step in parts]
     return StoreProgress(
         store=store,
         title=TITLES.get(store, store),
         state=_state_of(states).value,
-        attempts=sum(step.attempts for step in steps),
-        removed=sum(step.planned or 0 for step in steps if step.purged_at),
+        attempts=sum(step.attempts for step in parts),
+        removed=sum(step.planned or 0 for step in parts if step.purged_at),
         verified_at=max((at for at in verified if at), default=None) if all(verified) else None,
-        residual_until=max((step.residual_until for step in steps if step.residual_until), default=None),
-        needs_attention=" ".join(step.needs_attention for step in steps if step.needs_attention),
-        held=any(step.held_at for step in steps),
+        residual_until=max((step.residual_until for step in parts if step.residual_until), default=None),
+        needs_attention=" ".join(step.needs_attention for step in parts if step.needs_attention),
+        held=any(step.held_at for step in parts),
     )
 
 
@@ -281,6 +302,20 @@ def _fence(request: DeletionRequest, now: datetime) -> None:
     fence.put_up(request, now)
     request.state = STATES.COOLING_OFF if request.purge_at and request.purge_at > now else STATES.FENCED
     request.save()
+    steps.make(request, holders.enabled())  # to be held, and to be seen, from now on
+
+
+def _unnamed(reason: str, subject_id: UUID | None) -> str:
+    """The reason, scrubbed of what has the shape of somebody's.
+
+    Raises:
+        NamesThePerson: it has the shop's id of the user, or the pseudonym.
+    """
+    subject = Subject.objects.filter(pk=subject_id).first()
+    names = (subject.user_id, str(subject.pk)) if subject else ()
+    if any(name.lower() in reason.lower() for name in names):
+        raise NamesThePerson("The reason is kept for good: say it without the person's id.")
+    return anonymise.scrub(reason)
 
 
 def _held(request_id: UUID) -> DeletionRequest:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from privacy import consent, holders
-from privacy.erasure import machine
+from privacy.erasure import fence, machine
 from privacy.holders import Scope
 from privacy.models import DeletionRequest, PrivacySettings, Subject
 
@@ -23,6 +23,7 @@ def enforce(now: datetime | None = None) -> int:
         holders.NotNow: the log does not answer; who was reached is on the way.
     """
     moment = now or timezone.now()
+    fence.forget_expired(moment)
     return sum(_begin(settings, moment) for settings in _shorter())
 
 
@@ -39,7 +40,9 @@ def _begin(settings: PrivacySettings, now: datetime) -> bool:
     if not any(holders.get(name).plan(scope).rows for name in sources):
         return False
     with transaction.atomic():
-        Subject.objects.select_for_update(no_key=True).get(pk=scope.subject_id)
+        active = Subject.objects.filter(pk=scope.subject_id, state=Subject.State.ACTIVE)
+        if not active.select_for_update(no_key=True):
+            return False  # who has asked to be erased meanwhile is left to that
         mine = DeletionRequest.objects.filter(subject_id=scope.subject_id)
         if mine.filter(kind=DeletionRequest.Kind.RETENTION).exists():
             return False  # last night's is still on its way
@@ -49,11 +52,6 @@ def _begin(settings: PrivacySettings, now: datetime) -> bool:
             user_hash=b"",
             before=scope.before,
         )
-        machine.begin(request, [name for name in holders.enabled() if is_concerned(name)])
+        machine.begin(request, machine.concerned(request))
         request.save()
     return True
-
-
-def is_concerned(name: str) -> bool:
-    """Whether a holder has anything that ages: who the person is does not."""
-    return holders.get(name).phase != holders.REMAINS

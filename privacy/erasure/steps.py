@@ -2,17 +2,17 @@
 
 Invariants:
 * Whoever dies at any point leaves a lease that runs out, and the next one does the same again: holders are idempotent.
-* Who has outlived the lease cannot settle.
+* Who has outlived the lease changes nothing any more: whatever is written is written under its token.
 * No plan is younger than the first erasure, and nothing is erased before every plan of the request is committed.
 """
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -28,11 +28,37 @@ FLOOR, CEILING = timedelta(seconds=2), timedelta(minutes=15)
 ALARM_AFTER = 3
 """Failures in a row after which somebody is told."""
 STATES = DeletionStep.State
+UNEXPECTED = (
+    ArithmeticError,
+    AttributeError,
+    DatabaseError,
+    InterfaceError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+TROUBLE = (NotNow, NeedsAttention, *UNEXPECTED)
+"""One person's trouble is nobody else's, and never the worker's."""
 AT_WORK = [
     DeletionRequest.State.PURGING,
     DeletionRequest.State.SETTLING,
     DeletionRequest.State.VERIFYING,
 ]
+
+
+def make(request: DeletionRequest, names: Iterable[str]) -> int:
+    """A step for each of the holders that has none yet; how many there were to be made."""
+    known = set(request.steps.values_list("holder", flat=True))
+    missing = [name for name in names if name not in known]
+    DeletionStep.objects.bulk_create(
+        DeletionStep(
+            request=request, holder=name, store=holders.get(name).store, phase=holders.get(name).phase
+        )
+        for name in missing
+    )
+    return len(missing)
 
 
 def run_next(now: datetime) -> set[DeletionRequest] | None:
@@ -92,11 +118,17 @@ def claim(wanted: QuerySet[DeletionStep], now: datetime) -> list[DeletionStep]:
     return steps
 
 
+def go_on(step: DeletionStep, **values: object) -> bool:
+    """Renews the lease, and stores the values; not when it is another's by now."""
+    mine = DeletionStep.objects.filter(pk=step.pk, lease_token=step.lease_token)
+    return bool(mine.update(**values, leased_until=timezone.now() + LEASE))
+
+
 def plan(steps: Sequence[DeletionStep]) -> None:
-    for step in steps:
+    for step in filter(go_on, steps):
         try:
             found = holders.get(step.holder).plan(scope_of(step.request))
-        except (NotNow, NeedsAttention) as error:
+        except TROUBLE as error:
             failed(step, error)
         else:
             kept = {"details": found.details, "of": found.of}
@@ -105,17 +137,19 @@ def plan(steps: Sequence[DeletionStep]) -> None:
 
 def purge(steps: Sequence[DeletionStep]) -> None:
     """All at once; and one by one when that fails, so that nobody waits for another's trouble."""
-    DeletionStep.objects.filter(pk__in=[step.pk for step in steps]).update(state=STATES.PURGING)
-    try:
-        answers = holders.get(steps[0].holder).erase([task_of(step) for step in steps])
-    except (NotNow, NeedsAttention) as error:
-        if len(steps) > 1:
-            for step in steps:
-                purge([step])
-        else:
-            failed(steps[0], error)
+    mine = [step for step in steps if go_on(step, state=STATES.PURGING)]
+    if not mine:
         return
-    for step, answer in zip(steps, answers, strict=True):
+    try:
+        answers = holders.get(mine[0].holder).erase([task_of(step) for step in mine])
+    except TROUBLE as error:
+        if len(mine) == 1:
+            failed(mine[0], error)
+            return
+        for step in mine:
+            purge([step])
+        return
+    for step, answer in zip(mine, answers, strict=True):
         purged(step, answer)
 
 
@@ -123,13 +157,16 @@ def purged(step: DeletionStep, answer: Purged) -> None:
     if answer.again_at:
         settle(step, state=STATES.SETTLING, available_at=answer.again_at, last_error=answer.said, failures=0)
     else:
-        at = step.purged_at or timezone.now()
-        settle(step, state=STATES.PURGED, purged_at=at, last_error="", failures=0)
+        settle(step, state=STATES.PURGED, purged_at=timezone.now(), last_error="", failures=0)
 
 
 def verify(steps: Sequence[DeletionStep]) -> None:
-    for step in steps:
-        found = holders.get(step.holder).verify(task_of(step))
+    for step in filter(go_on, steps):
+        try:
+            found = holders.get(step.holder).verify(task_of(step))
+        except TROUBLE as error:
+            failed(step, error)
+            continue
         if found.presence == Presence.ABSENT:
             is_absent(step, found)
         else:
@@ -160,8 +197,12 @@ def failed(step: DeletionStep, error: Exception) -> None:
     if isinstance(error, NeedsAttention):
         logger.error("The erasure %s waits for somebody to look at it.", step)
         settle(step, needs_attention=str(error), last_error=str(error), failures=step.failures + 1)
-    else:
+    elif isinstance(error, NotNow):
         rest(step, str(error))
+    else:  # nobody expected it, and what it says may be of the person
+        rest(
+            step, f"{type(error).__name__}: a mistake in the program; nothing is lost, and it is tried again"
+        )
 
 
 def rest(step: DeletionStep, said: str, **values: object) -> None:

@@ -140,6 +140,14 @@ class Migration(migrations.Migration):
                     models.TextField(blank=True, help_text="What a person must decide before it goes on."),
                 ),
                 (
+                    "guard",
+                    models.CharField(blank=True, help_text="Which guard asks, or asked last.", max_length=32),
+                ),
+                (
+                    "answered",
+                    models.JSONField(default=list, help_text="The guards that need not ask again."),
+                ),
+                (
                     "answered_by",
                     models.CharField(
                         blank=True, help_text="Staff who decided that it may go on.", max_length=150

@@ -68,6 +68,8 @@ class DeletionRequest(models.Model):
     verified_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="Certified or cancelled.")
     question = models.TextField(blank=True, help_text="What a person must decide before it goes on.")
+    guard = models.CharField(max_length=32, blank=True, help_text="Which guard asks, or asked last.")
+    answered = models.JSONField(default=list, help_text="The guards that need not ask again.")
     answered_by = models.CharField(
         max_length=150, blank=True, help_text="Staff who decided that it may go on."
     )

@@ -419,3 +419,133 @@ def test_a_dry_run_changes_nothing() -> None:
 
 def test_the_phases_come_in_order() -> None:
     assert [holders.get(name).phase for name in holders.enabled()] == [1, 2, 3]
+
+
+def test_a_visit_that_was_named_while_the_fence_went_up_is_theirs_too() -> None:
+    request = asked(hours=1)
+    Shelf.visits.append("named_by_a_statement_that_had_not_seen_the_fence")
+    requests.expedite(request.pk)
+    Shelf.waits.append(datetime.now(UTC) + timedelta(minutes=1))
+    machine.advance_all()
+    assert again(request).sessions == Shelf.visits
+    assert SuppressedSession.objects.count() == 1
+
+
+def test_another_persons_visit_stays_suppressed_when_one_cancels() -> None:
+    Shelf.visits.append("shared")
+    first = asked("user_1", hours=1)
+    second = asked("user_2", hours=1)
+    requests.cancel(second.pk)
+    assert SuppressedSession.objects.get().request_id == first.pk
+    requests.cancel(first.pk)
+    assert not SuppressedSession.objects.exists()
+
+
+def test_visits_are_suppressed_for_as_long_as_it_takes_and_a_month_more() -> None:
+    Shelf.visits.append("visit")
+    request = asked(days=7)
+    assert SuppressedSession.objects.get().until > datetime.now(UTC) + timedelta(days=365)
+    requests.expedite(request.pk)
+    machine.advance_all(until_quiet=True)
+    ended_at = again(request).ended_at
+    assert ended_at is not None
+    assert SuppressedSession.objects.get().until == ended_at + timedelta(days=31)
+
+
+def test_a_holder_that_was_switched_on_while_somebody_thought_has_its_part(settings: Settings) -> None:
+    settings.DATA_HOLDERS = {name: path for name, path in HOLDERS.items() if name != "copy"}
+    request = asked(rows=0)
+    machine.advance_all()
+    settings.DATA_HOLDERS = HOLDERS
+    Shelf.rows[str(request.subject_id)] = 3
+    requests.let_go_on(request.pk, "sam")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert set(request.steps.values_list("holder", "state")) == {(name, "absent") for name in HOLDERS}
+
+
+def test_another_question_is_asked_too() -> None:
+    request = asked(rows=0)
+    machine.advance_all()
+    Shelf.of = 6000
+    Shelf.rows[str(request.subject_id)] = 5000
+    requests.let_go_on(request.pk, "sam")
+    machine.advance_all()
+    assert "5,000 of about 6,000" in again(request).question
+    requests.let_go_on(request.pk, "sam")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_what_nobody_expected_is_tried_again_said_loudly_and_holds_nobody_else_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = asked("user_1"), asked("user_2")
+    Shelf.failures.extend([KeyError("user_1"), KeyError("user_1")])
+    machine.advance_all()
+    states = sorted(again(request).state for request in (first, second))
+    assert states == [STATES.CERTIFIED, STATES.PURGING]
+    failing = DeletionStep.objects.get(failures=1)
+    assert failing.last_error.startswith("KeyError")
+    assert "user_1" not in failing.last_error + caplog.text
+
+
+def test_who_outlived_the_lease_does_not_begin_again() -> None:
+    request = asked()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    with time_machine.travel(now, tick=False):
+        machine.move(now)
+        for claimed in iter(lambda: steps.claim(steps.unplanned(now), now), []):
+            steps.plan(claimed)
+        machine.move(now)
+        mine = steps.claim(steps.unpurged(now), now)
+    with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
+        machine.advance_all(until_quiet=True)
+        Shelf.said.clear()
+        steps.purge(mine)
+    assert Shelf.said == []
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_the_person_need_not_wait_for_the_second_of_the_staff() -> None:
+    Shelf.rows[str(subjects.resolve(["user_1"])["user_1"])] = 1
+    waiting = requests.ask_on_behalf("user_1", "sam", "asked by letter")
+    opened = requests.open_for("user_1", Actor.USER, timedelta(0))
+    assert (opened.pk, opened.state, opened.actor) == (waiting.pk, STATES.FENCED, Actor.USER)
+    machine.advance_all(until_quiet=True)
+    assert again(opened).state == STATES.CERTIFIED
+
+
+def test_a_store_can_be_held_before_anything_begins() -> None:
+    request = asked(hours=1)
+    requests.hold(step("copy").pk, "sam", "court order 7")
+    requests.expedite(request.pk)
+    machine.advance_all()
+    assert again(request).state == STATES.PURGING
+    assert ("Copy", "erase") not in Shelf.said
+    requests.release(step("copy").pk, "sam")
+    machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_what_a_worker_is_at_cannot_be_held() -> None:
+    asked(hours=1)
+    DeletionStep.objects.update(leased_until=datetime.now(UTC) + timedelta(minutes=1))
+    with pytest.raises(requests.TooLate, match="at this moment"):
+        requests.hold(step().pk, "sam", "court order 7")
+
+
+@pytest.mark.parametrize("reason", ["USER_1 wrote", "it is {pseudonym}"])
+def test_a_reason_that_is_kept_for_good_names_nobody(reason: str) -> None:
+    pseudonym = subjects.resolve(["user_1"])["user_1"]
+    with pytest.raises(requests.NamesThePerson):
+        requests.ask_on_behalf("user_1", "sam", reason.format(pseudonym=pseudonym))
+    made = requests.ask_on_behalf("user_1", "sam", "wrote from jo@example.com")
+    assert made.reason == "wrote from [email]"
+
+
+def test_what_is_late_is_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
+    request = asked(hours=0)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=73), tick=False):
+        assert machine.report_overdue() == 1
+    assert f"{request.pk} is past its 72 hours" in caplog.text

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from privacy import consent, subjects
 from privacy.erasure import machine, requests, retention
+from privacy.holders import Plan, Scope
 from privacy.models import Actor, Certificate, DeletionRequest, DeletionStep, Subject
 from tests.privacy.shelf import HOLDERS, Shelf
 
@@ -68,13 +69,33 @@ def test_who_is_being_erased_is_left_to_that() -> None:
     assert retention.enforce(NOW) == 0
 
 
-def test_an_erasure_ends_what_a_night_began() -> None:
+def test_an_erasure_is_not_certified_before_what_a_night_began_has_ended() -> None:
+    """The night has emptied the log of what would tell the erasure which objects to open."""
     who_allows(30)
     retention.enforce(NOW)
     DeletionStep.objects.update(held_at=NOW)
     request = requests.open_for("user_1", Actor.USER, timedelta(0))
     machine.advance_all(until_quiet=True)
+    assert DeletionRequest.objects.get(pk=request.pk).state == "verified"
+    assert not Certificate.objects.exists()
+    DeletionStep.objects.update(held_at=None)
+    machine.advance_all(until_quiet=True)
     assert list(DeletionRequest.objects.values_list("pk", "state")) == [(request.pk, "certified")]
+
+
+def test_who_is_erased_while_the_night_looks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others after them are not."""
+    first, second = who_allows(30, "user_1"), who_allows(30, "user_2")
+    plan = Shelf.plan
+
+    def fenced(self: Shelf, scope: Scope) -> Plan:
+        if scope.subject_id == min(first, second):
+            Subject.objects.filter(pk=scope.subject_id).update(state=Subject.State.FENCED)
+        return plan(self, scope)
+
+    monkeypatch.setattr(Shelf, "plan", fenced)
+    assert retention.enforce(NOW) == 1
+    assert DeletionRequest.objects.get().subject_id == max(first, second)
 
 
 def test_a_night_is_no_request_of_the_persons() -> None:

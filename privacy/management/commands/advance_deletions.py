@@ -15,4 +15,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = machine.advance_all(until_quiet=options["until_quiet"])
-        self.stdout.write(f"{done} pieces of work done, {len(machine.overdue())} requests past their limit")
+        self.stdout.write(f"{done} pieces of work done, {machine.report_overdue()} requests past their limit")
