@@ -5,10 +5,12 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from privacy import wording
-from privacy.models import ConsentRecord, PrivacySettings
+from privacy.models import ConsentRecord, PrivacySettings, StaffAccess
+
+LOOKED = "Looked up by pseudonym in the admin."
 
 
 class LookOnly(admin.ModelAdmin[Model]):
@@ -28,6 +30,17 @@ class LookOnly(admin.ModelAdmin[Model]):
             return queryset.filter(subject_id=UUID(wanted)), False
         except ValueError:
             return queryset.none(), False
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The person is told who looked; it is written before anything is shown."""
+        if (row := kwargs.get("obj")) is not None:
+            StaffAccess.objects.create(
+                subject_id=row.subject_id,
+                actor=request.user.get_username(),
+                page=str(self.opts.verbose_name),
+                reason=LOOKED,
+            )
+        return super().render_change_form(request, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -311,7 +311,7 @@ def _unnamed(reason: str, subject_id: UUID | None) -> str:
     Raises:
         NamesThePerson: it has the shop's id of the user, or the pseudonym.
     """
-    subject = Subject.objects.filter(pk=subject_id).first()
+    subject = Subject.objects.filter(pk=subject_id).first() if subject_id else None
     names = (subject.user_id, str(subject.pk)) if subject else ()
     if any(name.lower() in reason.lower() for name in names):
         raise NamesThePerson("The reason is kept for good: say it without the person's id.")

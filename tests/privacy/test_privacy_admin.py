@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from privacy import consent, subjects, wording
-from privacy.models import Actor, ConsentRecord, Purpose
+from privacy.models import Actor, ConsentRecord, Purpose, StaffAccess
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +68,12 @@ def test_staff_without_the_permission_see_neither(client: Client, subject_id: UU
     client.force_login(User.objects.create_user("passer-by", is_staff=True))
     for address in pages(subject_id):
         assert client.get(address).status_code == 403
+
+
+def test_who_looks_at_a_person_is_written_down_for_the_person(staff: Client, subject_id: UUID) -> None:
+    listed, record = pages(subject_id)[0], pages(subject_id)[-1]
+    staff.get(listed)
+    assert not StaffAccess.objects.exists()
+    staff.get(record)
+    access = StaffAccess.objects.get()
+    assert (access.subject_id, access.actor, access.page) == (subject_id, "olive", "consent record")
