@@ -138,14 +138,17 @@ class AggregatesHolder(BaseHolder):
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         emptied = {task.scope.subject_id: _emptied_at(task) for task in tasks if _counts_baskets(task)}
-        if emptied:
-            basket_counts.renew(max(emptied.values()))
+        last = max(emptied.values(), default=timezone.now())
+        if emptied and last <= timezone.now():  # a count that begins earlier would be one too old
+            basket_counts.renew(last)
             basket_counts.run(AT_ONCE.total_seconds())
         waiting = {person for person, moment in emptied.items() if basket_counts.is_older(moment)}
         if ready := [task for task in tasks if task.scope.subject_id not in waiting]:
             aggregates.forget(_days(ready), _categories(ready))
             aggregates.count_due()
-        again = Purged(timezone.now() + AGAIN, "What is bought together is being counted anew from the log.")
+        again = Purged(
+            max(timezone.now() + AGAIN, last), "What is bought together is being counted anew from the log."
+        )
         return [again if task.scope.subject_id in waiting else Purged() for task in tasks]
 
     def verify(self, task: Task) -> Finding:
@@ -160,7 +163,7 @@ class AggregatesHolder(BaseHolder):
 MARGIN = timedelta(seconds=1)
 """By which the clocks of database and workers may differ."""
 AT_ONCE = timedelta(seconds=5)
-AGAIN = timedelta(seconds=5)
+AGAIN = timedelta(seconds=0.2)
 DAYS = f"""
     SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*) FILTER (WHERE event_type = 'order')
     FROM capture_event WHERE {theirs.THEIRS} GROUP BY 1 ORDER BY 1

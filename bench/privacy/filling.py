@@ -23,7 +23,7 @@ LATE = """
     INSERT INTO capture_sink (name, state, cursor_xid, cursor_id, cursor_received_at, next_sequence, delivered,
                               failures, last_error)
     SELECT 'bigquery', 'enabled', xid, id, received_at, 1, 0, 0, ''
-    FROM capture_event ORDER BY xid DESC, id DESC LIMIT 1 OFFSET %s
+    FROM capture_event WHERE received_at < %s ORDER BY xid DESC, id DESC LIMIT 1
 """
 OWED = "SELECT count(*) FROM capture_outboxbatch WHERE state <> 'delivered'"
 
@@ -58,8 +58,8 @@ def _accept(people: crowd.Crowd, moment: datetime, size: int) -> None:
 
 
 def drain(warehoused: int) -> None:
-    """All of it to Redis and Cloud Storage, the last so many to BigQuery, whose stand-in takes few a second."""
-    execute(LATE, warehoused)
+    """All of it to Redis and Cloud Storage, the last so many days to BigQuery, whose stand-in takes few a second."""
+    execute(LATE, crowd.days()[-warehoused])
     together([lambda name=name: _drain(name) for name in DRAINERS])  # type: ignore[misc]
     assert execute(OWED)[0][0] == 0
 

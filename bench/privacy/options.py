@@ -24,7 +24,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     """Exits with a sentence when something does not fit."""
     made = argparse.ArgumentParser(prog="python -m bench privacy", description=__doc__)
     made.add_argument("--events", type=int, default=1_000_000, help="in the log, Redis and Cloud Storage")
-    made.add_argument("--warehoused", type=int, default=50_000, help="in BigQuery: the last so many of them")
+    made.add_argument("--warehoused", type=int, default=2, help="days of the month that BigQuery has too")
     made.add_argument("--people", type=int, default=40, help="erased one after another; half as many at once")
     made.add_argument("--only", type=words, default=PARTS, help=",".join(PARTS))
     made.add_argument("--write", nargs="?", type=Path, const=PAGE, help=f"put the tables into {PAGE.name}")

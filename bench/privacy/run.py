@@ -30,7 +30,7 @@ def _tables(given: Options, shop: shops.Shop) -> Iterator[Table]:
         filling.drain(given.warehoused)
     with timed("count it"):
         filling.count()
-    yield parts.stock(given.events, given.warehoused)
+    yield parts.stock(given.events)
     if "bigquery" in given.only:
         yield parts.bigquery(shop)
     with shops.web(shop) as caller:

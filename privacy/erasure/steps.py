@@ -88,17 +88,20 @@ def unplanned(now: datetime) -> QuerySet[DeletionStep]:
 
 
 def unpurged(now: datetime) -> QuerySet[DeletionStep]:
-    others = DeletionStep.objects.filter(request=OuterRef("request"))
-    earlier = others.filter(phase__lt=OuterRef("phase")).exclude(state__in=[STATES.PURGED, STATES.ABSENT])
     waiting = due(now).filter(state__in=[STATES.WAITING, STATES.PURGING, STATES.SETTLING])
     # A plan is begun by one who has seen all of them: `machine` sets when purging started.
-    return waiting.filter(~Exists(earlier), request__purge_started_at__isnull=False)
+    return waiting.filter(~Exists(unfinished_before()), request__purge_started_at__isnull=False)
+
+
+def unfinished_before() -> QuerySet[DeletionStep]:
+    """The steps of earlier phases that still have something to purge."""
+    earlier = DeletionStep.objects.filter(request=OuterRef("request"), phase__lt=OuterRef("phase"))
+    return earlier.exclude(state__in=[STATES.PURGED, STATES.ABSENT])
 
 
 def unverified(now: datetime) -> QuerySet[DeletionStep]:
-    others = DeletionStep.objects.filter(request=OuterRef("request"))
-    unfinished = others.exclude(state__in=[STATES.PURGED, STATES.ABSENT])
-    return due(now).filter(~Exists(unfinished), state=STATES.PURGED)
+    """A store is read again as soon as it and what it is made from are purged, however long others take."""
+    return due(now).filter(~Exists(unfinished_before()), state=STATES.PURGED)
 
 
 def claim(wanted: QuerySet[DeletionStep], now: datetime) -> list[DeletionStep]:

@@ -91,14 +91,24 @@ def in_redis(prefix: str) -> dict[str, Any]:
     """Everything under a prefix, by the rest of the name, but for how long it lasts."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         names = list(client.scan_iter(f"{prefix}*", count=10_000))
-        read: dict[bytes, Callable[[bytes], Any]] = {
-            b"string": client.get,
-            b"hash": client.hgetall,
-            b"list": lambda key: client.lrange(key, 0, -1),
-            b"set": client.smembers,
-            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        kinds, values = client.pipeline(transaction=False), client.pipeline(transaction=False)
+        for name in names:
+            kinds.type(name)
+        for name, kind in zip(names, kinds.execute(), strict=True):
+            READ[kind](values, name)
+        return {
+            name.decode().removeprefix(prefix): value
+            for name, value in zip(names, values.execute(), strict=True)
         }
-        return {name.decode().removeprefix(prefix): read[client.type(name)](name) for name in names}
+
+
+READ: dict[bytes, Callable[[Any, bytes], object]] = {
+    b"string": lambda asked, name: asked.get(name),
+    b"hash": lambda asked, name: asked.hgetall(name),
+    b"list": lambda asked, name: asked.lrange(name, 0, -1),
+    b"set": lambda asked, name: asked.smembers(name),
+    b"zset": lambda asked, name: asked.zrange(name, 0, -1, withscores=True),
+}
 
 
 def in_redis_of_the_log() -> dict[str, Any]:

@@ -23,7 +23,7 @@ WRITERS = 2
 SINKS = ("redis", "bigquery", "cloud_storage")
 BATCH = 500
 SMALL_BATCH = 40
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.5
 WORDS = ("oat milk", "Oat  Milk", "jane.doe@shop.example", "lait d'avoine é", "x" * 200)
 
 
@@ -179,7 +179,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     django.setup()
     word, *numbers = sys.argv[1:]
-    {"fill": fill, "go-on": go_on}[word](*map(int, numbers))
+    if word == "fill":
+        fill(int(numbers[0]), int(numbers[1]))
+    else:
+        go_on(int(numbers[0]))
 
 
 if __name__ == "__main__":

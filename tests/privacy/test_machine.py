@@ -549,3 +549,19 @@ def test_what_is_late_is_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=73), tick=False):
         assert machine.report_overdue() == 1
     assert f"{request.pk} is past its 72 hours" in caplog.text
+
+
+def test_a_store_is_read_again_while_another_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    settles = datetime.now(UTC) + timedelta(minutes=30)
+    monkeypatch.setattr(Copy, "waits", [settles])
+    request = asked()
+    machine.advance_all()
+    assert {one.holder: one.state for one in request.steps.all()} == {
+        "shelf": "absent",
+        "copy": "settling",
+        "identity": "waiting",
+    }
+    assert again(request).state == STATES.SETTLING
+    with time_machine.travel(settles + timedelta(seconds=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
