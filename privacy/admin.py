@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from privacy import wording
-from privacy.models import ConsentRecord, PrivacySettings, StaffAccess
+from privacy import staff_accesses, wording
+from privacy.models import ConsentRecord, PrivacySettings
 
 LOOKED = "Looked up by pseudonym in the admin."
 
@@ -34,12 +34,8 @@ class LookOnly(admin.ModelAdmin[Model]):
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The person is told who looked; it is written before anything is shown."""
         if (row := kwargs.get("obj")) is not None:
-            StaffAccess.objects.create(
-                subject_id=row.subject_id,
-                actor=request.user.get_username(),
-                page=str(self.opts.verbose_name),
-                reason=LOOKED,
-            )
+            page = str(self.opts.verbose_name)
+            staff_accesses.write_down(row.subject_id, request.user.get_username(), page, LOOKED)
         return super().render_change_form(request, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

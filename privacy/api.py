@@ -12,11 +12,12 @@ from leafloaf.access.keys import Caller
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Invalid, Problem
 from privacy import consent, gpc
+from privacy.api_parameters import NO_STORE, USER
 from privacy.models import Actor
 from privacy.serializers import PrivacySettingsAnswerSerializer, PrivacySettingsChangeSerializer
 
 HEADERS = [
-    OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user."),
+    USER,
     OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control."),
 ]
 NOBODY = "Say whose settings: send the shop's id of the user in X-User-Id with a secret key, or a user token."
@@ -72,4 +73,4 @@ def somebody(request: Request, in_body: str | None) -> str:
 def answer(request: Request, settings: consent.Consent) -> Response:
     """The settings as they are now, for nobody to keep."""
     shown = asdict(settings) | ({"gpc": True} if gpc.is_on(request) else {})
-    return Response(PrivacySettingsAnswerSerializer(shown).data, headers={"Cache-Control": "no-store"})
+    return Response(PrivacySettingsAnswerSerializer(shown).data, headers=NO_STORE)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -15,15 +15,12 @@ from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Problem
 from privacy import consent, exporting
 from privacy.api import BeingErased, somebody
+from privacy.api_parameters import NO_STORE, USER
 from privacy.export_serializers import DataExportRequestSerializer, DataExportSerializer
 from privacy.exporting.requests import is_downloadable, state_of
 from privacy.models import DataExport
 
 SHOWN = ("id", "created_at", "ready_at", "expires_at", "downloaded_at", "size")
-NO_STORE = {"Cache-Control": "no-store"}
-HEADERS = [
-    OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user."),
-]
 
 
 class NoSuchExport(Problem):
@@ -48,7 +45,7 @@ class DataExportsView(APIView):
     required_scope = "privacy"
 
     @extend_schema(
-        parameters=HEADERS, request=DataExportRequestSerializer, responses={202: DataExportSerializer}
+        parameters=[USER], request=DataExportRequestSerializer, responses={202: DataExportSerializer}
     )
     def post(self, request: Request) -> Response:
         asked = DataExportRequestSerializer(data=request.data)
@@ -68,7 +65,7 @@ class DataExportView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, responses=DataExportSerializer)
+    @extend_schema(parameters=[USER], responses=DataExportSerializer)
     def get(self, request: Request, export_id: UUID) -> Response:
         try:
             export = exporting.get(somebody(request, None), export_id)
@@ -84,7 +81,7 @@ class DataExportDownloadView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    @extend_schema(parameters=[USER], responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request, export_id: UUID) -> StreamingHttpResponse:
         try:
             taken = exporting.take(somebody(request, None), export_id)

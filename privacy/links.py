@@ -9,6 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -28,16 +29,26 @@ def make(user_id: str) -> tuple[str, datetime]:
     PrivacyLink.objects.filter(expires_at__lt=now - REMEMBERED).delete()
     token = secrets.token_urlsafe(BYTES)
     expires_at = now + LIFE
-    PrivacyLink.objects.create(token_hash=hash_of(token), subject_id=goal(user_id), expires_at=expires_at)
+    while not stored(token, goal(user_id), expires_at):
+        pass  # they were erased since their goal was looked up: it is another one now
     return token, expires_at
 
 
+@transaction.atomic
+def stored(token: str, leads_to: UUID, expires_at: datetime) -> bool:
+    """Whether the link is there; none leads to a pseudonym that nobody has any more."""
+    is_there = subjects.hold(leads_to) or DeletionRequest.objects.filter(pk=leads_to).exists()
+    if is_there:
+        PrivacyLink.objects.create(token_hash=hash_of(token), subject_id=leads_to, expires_at=expires_at)
+    return is_there
+
+
 def goal(user_id: str) -> UUID:
-    """The pseudonym, of who is being erased too; of who was erased, the id of the request."""
+    """The pseudonym, of who is being erased too; of who is gone, the id of the request that saw to it."""
     if known := Subject.objects.filter(user_id=user_id).values_list("pk", flat=True).first():
         return known
     for request in requests.of_user(user_id):
-        if request.state == DeletionRequest.State.CERTIFIED:
+        if request.state != DeletionRequest.State.CANCELLED:
             return request.pk
     subjects.resolve([user_id])
     return Subject.objects.values_list("pk", flat=True).get(user_id=user_id)

@@ -8,7 +8,8 @@ from rest_framework.views import APIView
 
 from leafloaf.access.permissions import HasScope
 from privacy import links
-from privacy.api import HEADERS, somebody
+from privacy.api import somebody
+from privacy.api_parameters import NO_STORE, USER
 from privacy.link_serializers import PrivacyLinkAskSerializer, PrivacyLinkSerializer
 
 
@@ -19,7 +20,7 @@ class PrivacyLinksView(APIView):
     required_scope = "privacy"
 
     @extend_schema(
-        parameters=HEADERS[:1], request=PrivacyLinkAskSerializer, responses={201: PrivacyLinkSerializer}
+        parameters=[USER], request=PrivacyLinkAskSerializer, responses={201: PrivacyLinkSerializer}
     )
     def post(self, request: Request) -> Response:
         asked = PrivacyLinkAskSerializer(data=request.data)
@@ -27,4 +28,4 @@ class PrivacyLinksView(APIView):
         token, expires_at = links.make(somebody(request, asked.validated_data.get("user_id")))
         url = request.build_absolute_uri(reverse("person-open", args=[token]))
         shown = PrivacyLinkSerializer({"url": url, "expires_at": expires_at}).data
-        return Response(shown, status=201, headers={"Cache-Control": "no-store"})
+        return Response(shown, status=201, headers=NO_STORE)

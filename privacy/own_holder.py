@@ -12,12 +12,11 @@ from uuid import UUID
 
 import msgspec
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from privacy import tombstones, wording
+from privacy import staff_accesses, tombstones, wording
 from privacy.holders import REMAINS, BaseHolder, Finding, NeedsAttention, Plan, Purged, Scope, Task
 from privacy.models import (
     ConsentRecord,
@@ -147,9 +146,10 @@ def _exported(subject_id: UUID) -> Iterator[tuple[str, dict[str, Any]]]:
             language: wording.of(row["text_version"], row["purpose"], language) for language in LANGUAGES
         }
         yield "consents", row | {"words": words}
-    roles = _Roles()
-    for row in _rows(_of(StaffAccess, subject_id).order_by("id"), "actor", "at", "page", "reason"):
-        yield "staff_accesses", {"role": roles.of(row.pop("actor"))} | row
+    accesses = _of(StaffAccess, subject_id)
+    roles = staff_accesses.roles(set(accesses.values_list("actor", flat=True)))
+    for row in _rows(accesses.order_by("id"), "actor", "at", "page", "reason"):
+        yield "staff_accesses", {"role": roles.get(row.pop("actor")) or STAFF} | row
     for row in _rows(_of(DataExport, subject_id).order_by("created_at"), *EXPORT):
         yield "exports", row
     for row in _rows(_of(PrivacyLink, subject_id).order_by("expires_at"), "expires_at", "used_at"):
@@ -164,23 +164,4 @@ LANGUAGES = ("en", "fr")
 SETTINGS = tuple(field.name for field in PrivacySettings._meta.concrete_fields if field.name != "subject")
 CONSENT = ("purpose", "value_before", "value_after", "text_version", "actor", "at")
 EXPORT = ("state", "created_at", "ready_at", "expires_at", "downloaded_at", "size")
-STAFF, SUPERUSER = "staff", "administrator"
-
-
-class _Roles:
-    """What somebody of the staff is, never who: the names of their groups."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-
-    def of(self, actor: str) -> str:
-        if actor not in self.known:
-            self.known[actor] = self._asked(actor)
-        return self.known[actor]
-
-    def _asked(self, actor: str) -> str:
-        user = get_user_model().objects.filter(username=actor).first()
-        if user is None:
-            return STAFF
-        groups = sorted(user.groups.values_list("name", flat=True))
-        return ", ".join(groups) or (SUPERUSER if user.is_superuser else STAFF)
+STAFF = "member of staff"

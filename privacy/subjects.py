@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from leafloaf.lib import statements
 from privacy import tombstones
+from privacy.models import Subject
 
 PSEUDONYM = "SELECT id FROM privacy_subject WHERE user_id = {user_id} AND state = 'active'"
 """SQL for the pseudonym of a user who has one, for a statement that looks up its users itself."""
@@ -29,6 +30,8 @@ COME_BACK = """
     WHERE subject.user_id = stone.user_id
 """
 
+HOLD = "SELECT true FROM privacy_subject WHERE id = %s::uuid AND state = ANY(%s::text[]) FOR KEY SHARE"
+
 
 def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
     """The pseudonym of each user, made on first sight; who is being erased has none any more and is left out.
@@ -46,6 +49,14 @@ def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
         _add(missing)
         known |= _known(missing)
     return {user_id: subject_id for user_id, (subject_id, is_active) in known.items() if is_active}
+
+
+def hold(subject_id: UUID, states: Iterable[str] = (Subject.State.ACTIVE, Subject.State.FENCED)) -> bool:
+    """Whether the person is there, and in one of these states; they then stay so until the caller's transaction ends.
+
+    For whoever writes a row about somebody who may be erased at this very moment.
+    """
+    return bool(statements.fetch(HOLD, [subject_id, list(states)]))
 
 
 def _known(user_ids: list[str]) -> dict[str, tuple[UUID, bool]]:

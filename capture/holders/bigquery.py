@@ -25,7 +25,9 @@ from typing import Any
 
 from django.db import connection
 
-from capture import schema, sinks
+from capture import schema
+from capture.holders import in_use
+from capture.holders.in_use import NotConfigured
 from capture.models import OutboxBatch
 from capture.records import encoder
 from capture.sinks import bigquery_rows
@@ -58,14 +60,10 @@ class BigQueryHolder(BaseHolder):
 
     @property
     def sink(self) -> BigQuerySink:
-        found = sinks.get(SINK)
-        if not isinstance(found, BigQuerySink):
-            raise NeedsAttention(f"the sink {SINK!r} is not BigQuery")
-        return found
+        return in_use.opened(SINK, BigQuerySink, "project")
 
     def is_on(self) -> bool:
-        """Also while the sink is paused or off: what it took is there all the same."""
-        return sinks.is_enabled(SINK)
+        return in_use.is_in_use(SINK)
 
     def plan(self, scope: Scope) -> Plan:
         with told():
@@ -120,6 +118,8 @@ class BigQueryHolder(BaseHolder):
             found, missing = bigquery_rows.left(self.sink, people(task.scope))
         except Missing as error:
             return without_a_data_set(error)
+        except NotConfigured:
+            return in_use.unread()
         except Misconfigured as error:
             return Finding(Presence.FORBIDDEN, said=words(error))
         except Unavailable as error:
@@ -245,6 +245,8 @@ def told() -> Iterator[None]:
         yield
     except BatchRefused as error:
         raise NeedsAttention(f"BigQuery refuses the question or the deletion: {words(error)}") from None
+    except NotConfigured:
+        raise in_use.refusal(SINK) from None
     except Unavailable as error:
         raise NotNow(f"BigQuery: {words(error)}") from None
 

@@ -21,13 +21,14 @@ import msgspec
 from django.conf import settings
 from django.db.models import F, Sum
 
-from capture import partitions, sinks
-from capture.holders import theirs
+from capture import partitions
+from capture.holders import in_use, theirs
+from capture.holders.in_use import NotConfigured
 from capture.models import OutboxBatch
 from capture.sinks import cloud_storage_lines as lines
 from capture.sinks import cloud_storage_objects as objects
 from capture.sinks import cloud_storage_threads as threads
-from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
+from capture.sinks.base import BatchRefused, Unavailable
 from capture.sinks.cloud_storage import CloudStorageSink
 from capture.sinks.cloud_storage_reader import Reader
 from capture.sinks.whose import Whose
@@ -47,10 +48,7 @@ class CloudStorageHolder(BaseHolder):
     title = "Events as files"
 
     def is_on(self) -> bool:
-        """Also when the sink is off now and anything was ever sent."""
-        if NAME not in settings.SINKS or not isinstance(sinks.get(NAME), CloudStorageSink):
-            return False
-        return sinks.is_enabled(NAME) or OutboxBatch.objects.filter(sink=NAME, attempts__gt=0).exists()
+        return in_use.is_in_use(NAME)
 
     def plan(self, scope: Scope) -> Plan:
         began = datetime.now(UTC)
@@ -64,7 +62,7 @@ class CloudStorageHolder(BaseHolder):
         wanted = [_objects(task) for task in tasks]
         planned = {name for names in wanted for name in names}
         with answering():
-            recent = set(_sealed_since(_sink(), tasks))
+            recent = set(_sealed_since(configured(), tasks))
             done = _taken_out(whose, planned, [*dict.fromkeys(_chained(wanted)), *sorted(recent - planned)])
         later = Purged(datetime.now(UTC), "more objects than one turn can do")
         return [Purged() if recent.union(names) <= done else later for names in wanted]
@@ -74,9 +72,9 @@ class CloudStorageHolder(BaseHolder):
         reader = Reader(str(scope.subject_id), scope.sessions, scope.before)
         first, last = _between(task)
         try:
-            found = reader.count(_sink(), planned.union(lines.names(_sink(), first, last)))
+            found = reader.count(configured(), planned.union(lines.names(configured(), first, last)))
             ends = objects.residual_until(
-                _sink(), lines.PREFIX, min([first, *planned]), max([last, *planned])
+                configured(), lines.PREFIX, min([first, *planned]), max([last, *planned])
             )
         except (Unavailable, BatchRefused) as error:
             return Finding(presence_of(error), said=str(error))
@@ -95,26 +93,32 @@ class CloudStorageHolder(BaseHolder):
         }
 
     def _held(self, scope: Scope) -> Iterator[tuple[str, list[bytes]]]:
-        """Their lines by object: also of those that have none yet, when a batch says that they will."""
-        whose, sink = _whose([scope]), _sink()
+        """Their lines by object: also of those that have none yet, when a batch says that they will.
 
-        def work(sink: CloudStorageSink, name: str) -> list[bytes]:
+        And of those with a line about them that nobody can read: the erasure stops at it.
+        """
+        whose = _whose([scope])
+
+        def work(sink: CloudStorageSink, name: str) -> lines.Theirs:
             return lines.theirs(sink, name, whose)
 
         with answering():
+            sink = configured()
             known = list(dict.fromkeys(batch.object_name for batch in theirs.batches(scope, NAME)))
-            yield from threads.each(sink, work, known)
+            yield from ((name, found.lines) for name, found in threads.each(sink, work, known))
             if scope.before is None:
                 asked = set(known)
                 others = [name for name in _forgotten(sink) if name not in asked]
-                yield from ((name, held) for name, held in threads.each(sink, work, others) if held)
+                found_in = threads.each(sink, work, others)
+                yield from ((name, found.lines) for name, found in found_in if found.lines or found.in_doubt)
 
 
-def _sink() -> CloudStorageSink:
-    sink = sinks.get(NAME)
-    if not isinstance(sink, CloudStorageSink):
-        raise Misconfigured("The sink named cloud_storage is none of Cloud Storage any more.")
-    return sink
+def configured() -> CloudStorageSink:
+    """
+    Raises:
+        NotConfigured: no bucket is named.
+    """
+    return in_use.opened(NAME, CloudStorageSink, "bucket_name")
 
 
 def presence_of(error: Unavailable | BatchRefused) -> Presence:
@@ -132,7 +136,10 @@ def answering() -> Iterator[None]:
         NotNow, NeedsAttention: see there.
     """
     try:
+        configured()
         yield
+    except NotConfigured:
+        raise in_use.refusal(NAME) from None
     except BatchRefused as error:
         raise NeedsAttention(str(error)) from error
     except Unavailable as error:
@@ -173,7 +180,7 @@ def _forgotten(sink: CloudStorageSink) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _looked_for(bucket: str, endpoint: str, days: tuple[date, ...]) -> list[str]:
-    found = lines.names(_sink())
+    found = lines.names(configured())
     forgotten: list[str] = []
     while page := list(islice(found, PAGE)):
         numbers = [number for name in page if (number := lines.sequence_of(name)) is not None]
@@ -225,7 +232,7 @@ def _taken_out(whose: Whose, planned: set[str], names: Sequence[str]) -> set[str
             refused.append(error)
         return True
 
-    done = {name for name, is_done in threads.each(_sink(), work, names) if is_done}
+    done = {name for name, is_done in threads.each(configured(), work, names) if is_done}
     if refused:
         raise refused[0]
     return done

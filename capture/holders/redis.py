@@ -1,11 +1,14 @@
 """A person's part of Redis: found by their traces, taken back exactly, and looked for key by key afterwards."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
 from django.conf import settings
 
+from capture.holders import in_use
+from capture.holders.in_use import NotConfigured
 from capture.sinks import redis_people, redis_reader
 from capture.sinks.base import Misconfigured, Unavailable
 from capture.sinks.redis import RedisSink, answering
@@ -13,6 +16,7 @@ from capture.sinks.redis_people import Theirs
 from capture.sinks.redis_reader import Wanted
 from privacy.holders import COPIES, BaseHolder, Finding, NotNow, Plan, Presence, Purged, Scope, Task
 
+NAME = "redis"
 FIELDS = {
     "redis/events": "What each event added to counts that the shop reads at once: the products it counted for, and "
     "of a search its id, intent, suppliers and words, with the search itself while it is kept.",
@@ -24,12 +28,12 @@ FIELDS = {
 
 
 class RedisHolder(BaseHolder):
-    store: ClassVar[str] = "redis"
+    store: ClassVar[str] = NAME
     title: ClassVar[str] = "Recent searches and counts"
     phase: ClassVar[int] = COPIES
 
     def is_on(self) -> bool:
-        return bool(settings.REDIS_ENABLED)
+        return bool(settings.REDIS_ENABLED) or in_use.was_sent_anything(NAME)
 
     def plan(self, scope: Scope) -> Plan:
         rows, ids = 0, set()
@@ -39,20 +43,19 @@ class RedisHolder(BaseHolder):
         return Plan(rows, details={"search_ids": sorted(ids - {None})})
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
-        try:
-            with answering():
-                for task in tasks:
-                    redis_people.erase(theirs(task.scope))
-                if any(task.scope.before is None for task in tasks):
-                    redis_people.drop_pages(sink().client, sink().prefix)
-        except Unavailable as error:
-            raise NotNow(what(error)) from None
+        with told():
+            for task in tasks:
+                redis_people.erase(theirs(task.scope))
+            if any(task.scope.before is None for task in tasks):
+                redis_people.drop_pages(sink().client, sink().prefix)
         return [Purged() for _ in tasks]
 
     def verify(self, task: Task) -> Finding:
         try:
             with answering():
                 return Finding.of(self._found(task))
+        except NotConfigured:
+            return in_use.unread()
         except Misconfigured as error:
             return Finding(Presence.FORBIDDEN, said=what(error))
         except Unavailable as error:
@@ -69,11 +72,8 @@ class RedisHolder(BaseHolder):
         return found
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
-        try:
-            with answering():
-                yield from redis_people.held(theirs(scope))
-        except Unavailable as error:
-            raise NotNow(what(error)) from None
+        with told():
+            yield from redis_people.held(theirs(scope))
 
     def fields(self) -> dict[str, str]:
         return FIELDS
@@ -84,6 +84,12 @@ def theirs(scope: Scope) -> Theirs:
 
 
 def sink() -> RedisSink:
+    """
+    Raises:
+        NotConfigured: there is no address.
+    """
+    if not settings.REDIS_URL:
+        raise NotConfigured
     return _opened(settings.REDIS_URL, settings.REDIS_PREFIX)
 
 
@@ -94,6 +100,22 @@ def broker() -> RedisSink:
 @cache
 def _opened(url: str, prefix: str) -> RedisSink:
     return RedisSink(url, prefix)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Failures of Redis as a holder tells them.
+
+    Raises:
+        NotNow, NeedsAttention: see there.
+    """
+    try:
+        with answering():
+            yield
+    except NotConfigured:
+        raise in_use.refusal(NAME) from None
+    except Unavailable as error:
+        raise NotNow(what(error)) from None
 
 
 def what(error: Unavailable) -> str:

@@ -15,6 +15,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from google.api_core import exceptions
 from google.cloud import storage
@@ -60,18 +61,27 @@ def names(sink: CloudStorageSink, first: str = PREFIX, last: str | None = None) 
         raise classified(error) from error
 
 
-def theirs(sink: CloudStorageSink, name: str, whose: Whose) -> list[bytes]:
+class Theirs(NamedTuple):
+    """Somebody's lines in one object. `in_doubt`: a line that nobody can read has a mark of theirs."""
+
+    lines: list[bytes]
+    in_doubt: bool
+
+
+def theirs(sink: CloudStorageSink, name: str, whose: Whose) -> Theirs:
     """Their lines in one object, those that only an older generation holds last; what cannot be read is left out."""
     found: list[bytes] = []
+    in_doubt = False
     try:
         for blob in reversed(versions(sink, name)):
             body = body_of(blob)
             if body and whose.may_be_in(body):
-                seen = set(found)
-                found += [line for line in whose.parts(body).theirs if line not in seen]
+                seen, parts = set(found), whose.parts(body)
+                found += [line for line in parts.theirs if line not in seen]
+                in_doubt |= parts.in_doubt
     except ERRORS as error:
         raise classified(error) from error
-    return found
+    return Theirs(found, in_doubt)
 
 
 def take_out(sink: CloudStorageSink, name: str, whose: Whose, *, is_theirs: bool) -> None:

@@ -31,6 +31,11 @@ class Keys:
         return re.fullmatch(self.pattern, name) is not None
 
 
+def escaped(prefix: str) -> str:
+    """The prefix as a pattern of SCAN means it."""
+    return "".join(f"\\{sign}" if sign in "*?[]\\" else sign for sign in prefix)
+
+
 DAY = r"\d{4}-\d\d-\d\d"
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FROM_THE_FIRST = "90 days from the first event"

@@ -19,6 +19,7 @@ import redis
 
 from capture.records import rfc3339
 from capture.sinks.redis_commands import RUN, Owner, Trace, decoder, forget, undo
+from capture.sinks.redis_keys import escaped
 
 Item = TypeVar("Item")
 
@@ -254,7 +255,7 @@ def run(theirs: Theirs, piece: list[Undone]) -> None:
 
 def drop_pages(client: redis.Redis, prefix: str) -> int:
     """Removes the pages that are kept for anybody: the words of a query may stand in one. They are copies."""
-    names = client.scan_iter(match=f"{prefix}cache:*", count=AT_ONCE)
+    names = client.scan_iter(match=f"{escaped(prefix)}cache:*", count=AT_ONCE)
     return sum(int(client.unlink(*some)) for some in cut(names))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 import redis
 
+from capture.sinks.redis_keys import escaped
+
 KEYS_AT_ONCE = 200
 SMALL = 1_000
 IDS_AT_ONCE = 1_000
@@ -111,10 +113,6 @@ def _looked(client: redis.Redis, prefix: str, wanted: Wanted) -> Seen:
 
 def _hash(session: str) -> str:
     return hashlib.sha256(session.encode()).hexdigest()
-
-
-def escaped(prefix: str) -> str:
-    return "".join(f"\\{sign}" if sign in "*?[]\\" else sign for sign in prefix)
 
 
 def _is_in(client: redis.Redis, key: bytes, kind: bytes, wanted: Wanted) -> bool:

@@ -24,11 +24,15 @@ decoder = msgspec.json.Decoder(Line)
 
 @dataclass
 class Parts:
-    """The lines of an object. Line numbers, from 1, are of those that nobody can read."""
+    """The lines of an object. Line numbers, from 1, are of those that nobody can read.
+
+    `in_doubt` says that one of these has a mark of theirs.
+    """
 
     kept: list[bytes] = field(default_factory=list)
     theirs: list[bytes] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
+    in_doubt: bool = False
 
     def conserves(self, body: bytes, rest: bytes) -> bool:
         """Whether `rest` is the body without their lines: all others, as often as before and bit for bit the same."""
@@ -49,6 +53,7 @@ class Whose:
                 is_theirs = bool(line.strip()) and self._have(decoder.decode(line))
             except msgspec.DecodeError:
                 parts.unreadable.append(number)
+                parts.in_doubt |= self.may_be_in(line)
             else:
                 (parts.theirs if is_theirs else parts.kept).append(line)
         return parts

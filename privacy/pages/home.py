@@ -1,13 +1,11 @@
 """The overview, the settings, the choices so far, and who of the staff looked."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, cast
 
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 
-from privacy import consent, wording
+from privacy import consent, staff_accesses, wording
 from privacy.consent import Changes
 from privacy.forms import SettingsForm
 from privacy.models import Actor, ConsentRecord, Purpose, StaffAccess, Subject
@@ -91,14 +89,6 @@ NAMES = {str(purpose): name for name, purpose in consent.PURPOSES.items()}
 class AccessesPage(SubjectPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         found = list(StaffAccess.objects.filter(subject_id=self.subject.pk)[:LISTED])
-        roles = roles_of({access.actor for access in found})
-        accesses = [{"access": one, "role": roles.get(one.actor) or self.say("role.none")} for one in found]
+        roles = staff_accesses.roles({access.actor for access in found})
+        accesses = [{"access": one, "role": roles[one.actor] or self.say("role.none")} for one in found]
         return self.show("accesses", accesses=accesses)
-
-
-def roles_of(actors: Iterable[str]) -> dict[str, str]:
-    """What each of the staff is, never who: the names of their groups, in so far as they have any."""
-    users = get_user_model().objects.filter(username__in=actors).prefetch_related("groups")
-    return {
-        user.get_username(): ", ".join(sorted(group.name for group in user.groups.all())) for user in users
-    }

@@ -564,6 +564,22 @@ def test_where_soft_delete_is_off_nothing_is_left(store: CloudStorageStore) -> N
 # What cannot be read
 
 
+def test_a_torn_line_in_an_object_that_the_log_has_forgotten_is_planned_and_stops(
+    store: CloudStorageStore,
+) -> None:
+    visited(5)
+    hers, other = scope(), scope("user_1")
+    name = "events/20260701_000000_1-999999_events.jsonl"
+    store.bucket.blob(name).upload_from_string(f'{{"user_id":"{hers.subject_id}","query":"cut of')
+    planned = task(hers)
+    assert planned.plan.rows == 1
+    assert name in planned.plan.details["objects"]
+    assert name not in task(other).plan.details["objects"]
+    with pytest.raises(NeedsAttention, match="cannot be read as JSON at line 1"):
+        holder.erase([planned])
+    assert holder.verify(planned).presence == Presence.PRESENT
+
+
 def test_a_line_that_nobody_can_read_stops_the_step(store: CloudStorageStore) -> None:
     visited(20)
     before = in_bucket(store)
@@ -684,7 +700,7 @@ def test_it_is_on_as_long_as_something_was_sent(store: CloudStorageStore, settin
     )
     assert holder.is_on()
     settings.SINKS = {"cloud_storage": memory_configuration()}
-    assert not holder.is_on()
+    assert holder.is_on()
 
 
 def test_nobody_known_has_nothing(store: CloudStorageStore) -> None:

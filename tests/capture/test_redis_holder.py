@@ -330,6 +330,15 @@ def test_pages_kept_for_them_and_for_anybody_go_and_other_peoples_stay(shop: Red
     assert set(contents(shop)) == {f"user:{other}:cache:{'c' * 32}", f"user:{other}:kept"}
 
 
+@pytest.mark.parametrize("signs", ["sh?p*", "[shop]", "sh\\op"])
+def test_a_prefix_with_signs_of_a_pattern_means_only_itself(shop: RedisSink, signs: str) -> None:
+    ours, neighbours = f"{shop.prefix}{signs}:cache:a", f"{shop.prefix}shop:cache:a"
+    for name in (ours, neighbours):
+        shop.client.set(name, "1")
+    assert redis_people.drop_pages(shop.client, f"{shop.prefix}{signs}:") == 1
+    assert shop.client.exists(ours, neighbours) == 1
+
+
 PLANTED: dict[str, Callable[[redis.Redis, str, str], Any]] = {
     "string": lambda client, key, mark: client.set(key, f"x{mark}y"),
     "hash field": lambda client, key, mark: client.hset(key, mark, "1"),
@@ -430,8 +439,3 @@ def test_a_redis_that_lets_nobody_read_is_not_absent(shop: RedisSink, settings: 
         assert HOLDER.verify(one).presence == Presence.FORBIDDEN
     finally:
         shop.client.acl_deluser("writer")
-
-
-def test_without_redis_there_is_nothing_to_hold(settings: Settings) -> None:
-    settings.REDIS_ENABLED = False
-    assert not HOLDER.is_on()

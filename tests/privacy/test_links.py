@@ -4,20 +4,24 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
-from privacy import links
-from privacy.models import PrivacyLink, Subject
+from privacy import links, subjects
+from privacy.erasure import machine, requests
+from privacy.models import Actor, Certificate, PrivacyLink, Subject
 from privacy.pages import sessions
 from tests.access.signing import USER, hs256
 from tests.calls import Api
 from tests.privacy.entering import HOME, path_of, session_of, signed_in
+from tests.privacy.shelf import HOLDERS, Shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +128,38 @@ def test_a_link_ends_after_a_quarter_of_an_hour(client: Client) -> None:
         token, _ = links.make("user_1")
     assert client.get(f"{ENTER}/{token}").status_code == 410
     assert client.post(f"{ENTER}/{token}").status_code == 410
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_made_while_its_person_goes_leads_to_the_certificate(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.DATA_HOLDERS = HOLDERS | {"privacy": "privacy.own_holder.PrivacyHolder"}
+    Shelf.clear()
+    gone = subjects.resolve(["user_1"])["user_1"]
+    Shelf.rows[str(gone)] = 1
+    request = requests.open_for("user_1", Actor.USER, timedelta(0))
+    look_up = links.goal
+
+    def goal(user_id: str) -> UUID:
+        found = look_up(user_id)
+        machine.advance_all(until_quiet=True)
+        return found
+
+    monkeypatch.setattr(links, "goal", goal)
+    links.make("user_1")
+    assert PrivacyLink.objects.get().subject_id == request.pk
+    assert Certificate.objects.count() == 1
+    assert not Subject.objects.exists()
+
+
+def test_a_link_between_the_person_and_the_certificate_makes_nobody_known_again() -> None:
+    subject_id = subjects.resolve(["user_1"])["user_1"]
+    request = requests.open_for("user_1", Actor.USER, timedelta(0))
+    Subject.objects.filter(pk=subject_id).delete()
+    links.make("user_1")
+    assert PrivacyLink.objects.get().subject_id == request.pk
+    assert not Subject.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "é", "a b"])

@@ -433,6 +433,7 @@ def test_progress_is_told_store_by_store_without_what_staff_are_told() -> None:
             {"held_at": now, "held_reason": "Case 4711", "held_by": "olive"},
         ),
     ]
+    request.steps.all().delete()
     for number, (holder, store, fields) in enumerate(steps):
         DeletionStep.objects.create(request=request, holder=holder, store=store, phase=number, **fields)
     DeletionRequest.objects.update(

@@ -15,7 +15,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from capture.holders.cloud_storage import BUDGET_SECONDS, CloudStorageHolder, answering, presence_of
+from capture.holders.cloud_storage import (
+    BUDGET_SECONDS,
+    CloudStorageHolder,
+    answering,
+    configured,
+    presence_of,
+)
 from capture.sinks import cloud_storage_objects as objects
 from capture.sinks.base import BatchRefused, Unavailable
 from leafloaf.storefront.training_export import log, targets
@@ -58,6 +64,7 @@ class TrainingExportHolder(BaseHolder):
 
     def verify(self, task: Task) -> Finding:
         try:
+            configured()
             found = sum(Stored(day).excess() for day in _exported(_days(task)))
             return Finding.of(found, _residual_until(_days(task)))
         except (Unavailable, BatchRefused) as error:

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from privacy import staff_accesses
 from privacy.exporting import making
-from privacy.models import StaffAccess, Subject
+from privacy.models import Subject
 
 BY = "export_person"
 
@@ -22,9 +23,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         person = Subject.objects.filter(user_id=options["user_id"], state=Subject.State.ACTIVE).first()
-        if person is None:
+        if person is None or not written_down(person, options["reason"]):
             raise CommandError("Nothing is held on this user.")
-        StaffAccess.objects.create(subject_id=person.pk, actor=BY, page="export", reason=options["reason"])
         path = Path(options["file"])
         try:
             path.touch(mode=0o600, exist_ok=False)
@@ -36,6 +36,10 @@ class Command(BaseCommand):
             path.unlink()
             raise CommandError(f"A store does not answer: {error}") from error
         self.stdout.write(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def written_down(person: Subject, reason: str) -> bool:
+    return staff_accesses.write_down(person.pk, BY, "export", reason, [Subject.State.ACTIVE])
 
 
 def _nothing() -> None:
