@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Problem
 from privacy.api import actor_of, somebody
+from privacy.api_parameters import NO_STORE, USER
 from privacy.deletion_serializers import (
     DeletionRequestAskSerializer,
     DeletionRequestSerializer,
@@ -24,11 +25,6 @@ from privacy.deletion_serializers import (
 from privacy.erasure import certificate, requests
 from privacy.holders import NeedsAttention, NotNow
 from privacy.models import Certificate, DeletionRequest
-
-NO_STORE = {"Cache-Control": "no-store"}
-HEADERS = [
-    OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user."),
-]
 
 
 class NoSuchRequest(Problem):
@@ -53,7 +49,7 @@ class DeletionRequestsView(APIView):
     required_scope = "privacy"
 
     @extend_schema(
-        parameters=HEADERS,
+        parameters=[USER],
         request=DeletionRequestAskSerializer,
         responses={
             201: DeletionRequestSerializer,
@@ -83,7 +79,7 @@ class DeletionRequestView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, responses=DeletionRequestSerializer)
+    @extend_schema(parameters=[USER], responses=DeletionRequestSerializer)
     def get(self, request: Request, request_id: UUID) -> Response:
         return Response(told(own(request, request_id)), headers=NO_STORE)
 
@@ -94,7 +90,7 @@ class CancelDeletionView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, request=None, responses=DeletionRequestSerializer)
+    @extend_schema(parameters=[USER], request=None, responses=DeletionRequestSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         try:
             return Response(told(requests.cancel(own(request, request_id).pk)), headers=NO_STORE)
@@ -108,7 +104,7 @@ class ExpediteDeletionView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, request=None, responses=DeletionRequestSerializer)
+    @extend_schema(parameters=[USER], request=None, responses=DeletionRequestSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         try:
             return Response(told(requests.expedite(own(request, request_id).pk)), headers=NO_STORE)
@@ -122,7 +118,7 @@ class DeletionCertificateView(APIView):
     permission_classes = (HasScope,)
     required_scope = "privacy"
 
-    @extend_schema(parameters=HEADERS, responses={(200, "application/json"): OpenApiTypes.OBJECT})
+    @extend_schema(parameters=[USER], responses={(200, "application/json"): OpenApiTypes.OBJECT})
     def get(self, request: Request, request_id: UUID) -> HttpResponse:
         found = Certificate.objects.filter(request=own(request, request_id)).first()
         if found is None:

@@ -18,9 +18,11 @@ def answer_late(shop: Shop, seconds: float) -> None:
 
 
 def kill_again_and_again(shop: Shop, kills: int, chance: random.Random) -> None:
-    """Two drainers race; one of them, chosen by chance, dies after up to a second, and another takes its place."""
+    """Two drainers race; one of them, chosen by chance, dies up to a second after something was sent, and another
+    takes its place."""
     racing = [shop.drainer(), shop.drainer()]
     for _ in range(kills):
+        wait_until(lambda: shop.ask(SENDING)[0][0] > 0, "something is being sent")
         time.sleep(chance.uniform(0, 1))
         place = chance.randrange(2)
         racing[place].kill()
