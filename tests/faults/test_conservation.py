@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from capture import ledger, reconcile
-from capture.models import OutboxBatch
+from capture.models import Event, OutboxBatch
 from leafloaf.catalog import loading
 from privacy.erasure import machine, requests
 from privacy.models import Actor, Certificate, DeletionRequest, Subject
@@ -43,8 +43,7 @@ def test_the_lines_of_everybody_else_are_as_they_were(
 ) -> None:
     loading.load(["sku,name,brand,category,price", "sku-1,Oat milk,Oatly,Dairy,1.50"])
     run(tmp_path, "fill", lines, people)
-    # Nobody with whom another of them shares a device, whose visits would then be nobody else's.
-    chosen = [2 * number for number in chance.sample(range(people // 2), erased)]
+    chosen = chance.sample(with_visits_of_their_own(people), erased)
     whose = named(chosen)
     lines_before = conserved.in_cloud_storage(stores, whose)
     rows_before = conserved.in_bigquery(stores, whose)
@@ -116,6 +115,16 @@ def past_the_buffer() -> Iterator[None]:
     finally:
         control.advance(-BUFFERED_SECONDS)
         control.hold_rows(30)
+
+
+def with_visits_of_their_own(people: int) -> list[int]:
+    """Who was signed in once in each of their visits: one in which nobody ever was stays nobody's.
+
+    And nobody with whom another of them shares a device, whose visits would then be nobody else's.
+    """
+    signed_in = set(Event.objects.exclude(subject_id=None).values_list("session_id", flat=True).distinct())
+    visits = {number: {crowd.visit(number, part) for part in range(5)} for number in range(0, people, 2)}
+    return [number for number, theirs in visits.items() if theirs <= signed_in]
 
 
 def named(chosen: list[int]) -> Whose:
