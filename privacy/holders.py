@@ -170,3 +170,8 @@ def enabled() -> list[str]:
     """The names of the holders in use, in the order of their phases."""
     names = [name for name in settings.DATA_HOLDERS if get(name).is_on()]
     return sorted(names, key=lambda name: get(name).phase)
+
+
+def visits(subject_id: UUID) -> tuple[str, ...]:
+    """The visits that only this person had, as far as any holder knows."""
+    return tuple(sorted({visit for name in enabled() for visit in get(name).sessions(subject_id)}))

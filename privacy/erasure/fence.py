@@ -40,9 +40,7 @@ def put_up(request: DeletionRequest, now: datetime) -> None:
 
 def extend(request: DeletionRequest, now: datetime) -> None:
     """Adds the visits that are known to be the person's now; the caller stores the request."""
-    names = holders.enabled()
-    found = {session for name in names for session in holders.get(name).sessions(request.pseudonym)}
-    request.sessions = sorted({*request.sessions, *found})
+    request.sessions = sorted({*request.sessions, *holders.visits(request.pseudonym)})
     suppress(request, now, now + MEANWHILE)
 
 

@@ -61,9 +61,8 @@ def open_for(user_id: str, actor: Actor, cooling_off: timedelta | None = None) -
     with transaction.atomic():
         subject = _locked(user_id)
         request = _open(subject) or _made(subject)
-        if (
-            request.state == STATES.RECEIVED
-        ):  # new, or staff have asked for them, which needs nobody's approval now
+        # Received is what is new, and what staff have asked for: nobody has to approve that now.
+        if request.state == STATES.RECEIVED:
             request.actor, request.purge_at = actor, now + wait
             _fence(request, now)
     return request
@@ -229,8 +228,7 @@ def dry_run(user_id: str) -> list[tuple[str, int]]:
     subject = Subject.objects.filter(user_id=user_id).first()
     if subject is None:
         return [(holders.get(name).title, 0) for name in holders.enabled()]
-    sessions = {one for name in holders.enabled() for one in holders.get(name).sessions(subject.pk)}
-    scope = holders.Scope(subject.pk, tuple(sorted(sessions)))
+    scope = holders.Scope(subject.pk, holders.visits(subject.pk))
     return [(holders.get(name).title, holders.get(name).plan(scope).rows) for name in holders.enabled()]
 
 

@@ -191,9 +191,18 @@ def is_absent(step: DeletionStep, found: Finding) -> None:
 
 def is_not_absent(step: DeletionStep, found: Finding) -> None:
     """What is still there is purged again; what could not be read is read again."""
+    if found.presence == Presence.PRESENT:
+        distrust_later(step)
     said = found.said or f"{found.found:,} still there"
     state = STATES.WAITING if found.presence == Presence.PRESENT else STATES.PURGED
     rest(step, f"{found.presence.label}: {said}", state=state, presence=found.presence, found=found.found)
+
+
+def distrust_later(step: DeletionStep) -> None:
+    """What was made from a store that still had something may have it too: later phases are purged and read again."""
+    later = DeletionStep.objects.filter(request=step.request_id, phase__gt=step.phase)
+    done = later.filter(state__in=[STATES.PURGED, STATES.ABSENT])
+    done.update(state=STATES.WAITING, presence=Presence.UNKNOWN, verified_at=None)
 
 
 def failed(step: DeletionStep, error: Exception) -> None:

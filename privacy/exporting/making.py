@@ -115,8 +115,7 @@ def write(person: Subject, asked_at: datetime, file: BinaryIO, keep: Callable[[]
 
 def scope_of(person: Subject) -> Scope:
     """The person, with the visits that only they had."""
-    sessions = holders.get("events").sessions(person.pk) if "events" in holders.enabled() else ()
-    return Scope(person.pk, tuple(sessions))
+    return Scope(person.pk, holders.visits(person.pk))
 
 
 def inferences(user_id: str) -> File:

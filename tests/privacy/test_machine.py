@@ -565,3 +565,24 @@ def test_a_store_is_read_again_while_another_settles(monkeypatch: pytest.MonkeyP
     with time_machine.travel(settles + timedelta(seconds=1), tick=False):
         machine.advance_all(until_quiet=True)
     assert again(request).state == STATES.CERTIFIED
+
+
+def test_what_was_made_from_a_store_that_still_had_something_is_read_again_too() -> None:
+    """The log still had an event when it was read again: a copy that was read before may have got it since."""
+    request = asked()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    machine.move(now)
+    for stage, work in ((steps.unplanned, steps.plan), (steps.unpurged, steps.purge)):
+        while claimed := steps.claim(stage(now), now):
+            work(claimed)
+            machine.move(now)
+    copy, source = step("copy"), step("shelf")
+    steps.verify(steps.claim(steps.unverified(now).filter(pk=copy.pk), now))
+    assert step("copy").state == "absent"
+    Shelf.findings.append(Finding.of(1))
+    steps.verify(steps.claim(steps.unverified(now).filter(pk=source.pk), now))
+    assert (step("shelf").state, step("copy").state, step("copy").verified_at) == ("waiting", "waiting", None)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert Shelf.said.count(("Copy", "erase")) >= 2
