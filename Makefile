@@ -17,14 +17,14 @@ help: ## this list
 run: $(VENV)/.stack $(MODEL) ## install and run the shop, its worker and its stores; Ctrl-C stops everything
 	@exec $(BIN)/python -m leafloaf.stack
 
-test: $(VENV)/.dev $(MODEL) ## the whole suite on its own throw-away stack
+test: $(VENV)/.dev $(MODEL) ## the whole suite on throw-away stacks of its own; PARTS=1 for one process
 	@command -v chromium >/dev/null || echo "No Chromium: the page tests are skipped. 'make browser' installs it."
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m tests.parts -m "not slow"
 
 test-slow: $(VENV)/.dev $(MODEL) ## the long fault runs
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/.dev $(MODEL) ## static checks: format, rules, types, walls, templates, migrations
+lint: $(VENV)/.dev $(MODEL) ## static checks: format, rules, types, walls, templates, migrations, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/djade --check --target-version 5.2 $$(git ls-files '*.html')
@@ -32,6 +32,7 @@ lint: $(VENV)/.dev $(MODEL) ## static checks: format, rules, types, walls, templ
 	$(BIN)/mypy
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused \
 		$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/python -m leafloaf.stack.dependency_audit
 
 format: $(VENV)/.dev ## rewrite the code as the formatter wants it
 	$(BIN)/ruff format .

@@ -20,6 +20,7 @@ class HealthView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_classes = ()
 
     @extend_schema(responses=HealthSerializer)
     def get(self, request: Request) -> Response:
@@ -41,6 +42,7 @@ class LiveView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_classes = ()
 
     @extend_schema(responses=ProbeSerializer)
     def get(self, request: Request) -> Response:
@@ -52,6 +54,7 @@ class ReadyView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_classes = ()
 
     @extend_schema(responses=ProbeSerializer)
     def get(self, request: Request) -> Response:

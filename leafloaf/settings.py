@@ -1,6 +1,7 @@
 """LeafLoaf's settings, in the order of Django's documentation; `.env.example` says what each variable means."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +47,40 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
 ]
 
 MIDDLEWARE = [
+    "leafloaf.headers.SecurityHeadersMiddleware",
     "leafloaf.hosts.InvalidHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "leafloaf.lib.chunked.LengthRequiredMiddleware",
+    "leafloaf.lib.refusals.LargeBodyMiddleware",
     "leafloaf.access.cors.CorsMiddleware",
+    "leafloaf.access.throttling.headers.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "leafloaf.staff.signing_in.sessions.StaffSessionMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "leafloaf.urls"
 WSGI_APPLICATION = "leafloaf.wsgi.application"
 APPEND_SLASH = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes; the events contract takes at most 1 MiB
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["leafloaf.lib.refusals.FilesInMemory"]
+PATHS_THAT_TAKE_FILES = ["/privacy/certificate/"]
 
 TEMPLATES = [
     {
@@ -123,6 +138,34 @@ if REDIS_ENABLED and REDIS_URL:
 # Sign-in, sessions, security
 
 LOGIN_URL = "admin:login"
+# The password alone opens nothing but the page that asks for a code, or sets up the app that makes one.
+STAFF_TWO_FACTOR = env.boolean("STAFF_TWO_FACTOR", not DEBUG)
+OTP_TOTP_ISSUER = "LeafLoaf"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: who is locked out has no password looked at
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong passwords for one name from one address, until nobody gets in by that name from there, and for how long.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "leafloaf.staff.signing_in.lock_out.kept_name"
+AXES_CLIENT_IP_CALLABLE = "leafloaf.staff.signing_in.lock_out.address"
+AXES_LOCKOUT_CALLABLE = "leafloaf.staff.signing_in.lock_out.refusal"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_VERBOSE = AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # who signed in when is in the sessions and the audit
+# A session of staff ends so long after the password, and so long after its last page.
+STAFF_SESSION_AGE = timedelta(hours=8)
+STAFF_SESSION_IDLE = timedelta(minutes=30)
+SESSION_COOKIE_AGE = int(STAFF_SESSION_AGE.total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if not DEBUG:  # over HTTPS only, for this host alone; browsers hold the prefix to that
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-leafloaf-staff", "__Host-leafloaf-csrf"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -133,8 +176,11 @@ SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", not DEBUG)
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SECURE_REDIRECT_EXEMPT = [r"^health(/live|/ready)?$"]  # probes speak plain HTTP from inside
-if env.boolean("BEHIND_TLS_PROXY", False):
+IS_BEHIND_PROXY = env.boolean("BEHIND_TLS_PROXY", False)
+if IS_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# How many proxies stand before this server: so many entries of X-Forwarded-For, from the right, are true.
+TRUSTED_PROXIES = int(env.number("TRUSTED_PROXIES", "1" if IS_BEHIND_PROXY else "0", maximum="10"))
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "privacy.pages.refusals.forged"
 
@@ -151,6 +197,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no page elsewhere has any business with them
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -167,7 +214,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["leafloaf.access.permissions.Denied"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["leafloaf.lib.parsers.StrictJson"],
-    "EXCEPTION_HANDLER": "leafloaf.lib.problems.handle",
+    "DEFAULT_THROTTLE_CLASSES": ["leafloaf.access.throttling.throttle.Throttle"],
+    "EXCEPTION_HANDLER": "leafloaf.access.throttling.throttle.handle",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": True,
@@ -187,7 +235,25 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "capture.openapi.add_event_vocabulary",
+        "leafloaf.access.throttling.openapi.add_limits",
     ],
+}
+
+# Limits: how often each network address, user and key may ask (docs/access.md). The key of a shop front is that of all
+# its shoppers; an address may be that of a whole campus. Each event of a batch counts. A demo and the tests are one
+# address and a few users, who do in a minute what people do in a year.
+
+THROTTLES = {
+    "search": env.text("THROTTLE_SEARCH", "address=1800/min, user=600/min, key=600000/min"),
+    "events": env.text("THROTTLE_EVENTS", "address=60000/min, user=60000/min, key=6000000/min"),
+    "recommendations": env.text("THROTTLE_RECOMMENDATIONS", "address=1800/min, user=600/min, key=600000/min"),
+    "privacy": env.text(
+        "THROTTLE_PRIVACY", "off" if DEBUG else "address=600/min, user=300/min, key=60000/min"
+    ),
+    "privacy_writes": env.text(
+        "THROTTLE_PRIVACY_WRITES", "off" if DEBUG else "address=60/min, user=30/min, key=6000/min"
+    ),
+    "failures": env.text("THROTTLE_FAILURES", "off" if DEBUG else "address=300/min"),
 }
 
 # Celery: wake-ups only. Without Redis the broker is a folder.
@@ -301,6 +367,7 @@ CELERY_BEAT_SCHEDULE = {
     "count-volumes": scheduled("capture.tasks.count_volumes", 60.0, 60),
     "reconcile-recent": scheduled("capture.tasks.reconcile_recent", 3600.0, 3600),
     "reconcile-overdue": scheduled("capture.tasks.reconcile_overdue", crontab(hour=8, minute=20), 3600),
+    "test-connections": scheduled("capture.tasks.test_connections", 5.0, 5),
     "check-schema": scheduled("capture.tasks.check_schema", 3600.0, 3600),
     "refresh-search": scheduled("leafloaf.catalog.tasks.refresh_search", crontab(hour=8, minute=50), 3600),
     "count-searches": scheduled("leafloaf.storefront.tasks.count_searches", 60.0, 60),
@@ -320,8 +387,12 @@ CELERY_BEAT_SCHEDULE = {
         "personalization.tasks.forget_old_signals", crontab(hour=7, minute=30), 3600
     ),
     "report-overdue-deletions": scheduled("privacy.tasks.report_overdue_deletions", 3600.0, 3600),
+    "prune-lookups": scheduled("privacy.tasks.prune_lookups", crontab(hour=7, minute=35), 3600),
     "make-exports": scheduled("privacy.tasks.make_exports", 5.0, 30),
+    "count-privacy": scheduled("privacy.tasks.count_privacy", 60.0, 60),
     "enforce-retention": scheduled("privacy.tasks.enforce_retention", crontab(hour=7, minute=45), 3600),
+    "prune-throttles": scheduled("leafloaf.access.tasks.prune_throttles", 60.0, 60),
+    "prune-sign-ins": scheduled("leafloaf.staff.tasks.prune_sign_ins", 3600.0, 600),
     "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),
 }
 
@@ -356,6 +427,9 @@ PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
 
 # An erasure of a larger share of what a holder has asks somebody first.
 ERASURE_LARGEST_SHARE = float(env.number("ERASURE_LARGEST_SHARE", "0.05", maximum="1"))
+# So does one of more anonymous rows than so many for each row of the person's own, and one of so many visits.
+ERASURE_LARGEST_CLAIM = float(env.number("ERASURE_LARGEST_CLAIM", "50"))
+ERASURE_MOST_VISITS = int(env.number("ERASURE_MOST_VISITS", "500"))
 
 # Every place with personal data: `privacy.holders` says what each must be able to do, `privacy.checks` finds the gaps.
 DATA_HOLDERS: dict[str, str] = {
@@ -413,9 +487,13 @@ PREDICTIONS_MARGIN = float(env.number("PREDICTIONS_MARGIN", "0.05"))
 DASHBOARDS = [
     "capture.dashboard.BackendHealth",
     "capture.quality_dashboard.DataQuality",
+    "leafloaf.staff.people.dashboard.UserProfiles",
     "privacy.deletions_dashboard.DeletionRequests",
+    "privacy.metrics_dashboard.PrivacyMetrics",
     "leafloaf.storefront.analytics_dashboard.SearchAnalytics",
+    "leafloaf.catalog.catalogue_dashboard.CatalogueAndMerchandising",
     "personalization.aggregation.trends_dashboard.ShopTrends",
+    "leafloaf.access.clients_dashboard.ApiClients",
 ]
 
 # Tests and benches read real data sets from this folder and skip, saying so, when it is not given.

@@ -58,6 +58,11 @@ ALL = (
     Keys(r"cache:[0-9a-f]{32}", "a page for anybody", "10 minutes", HOLDER),
     Keys(r"(user:.+:)?cache:.+:making", "that somebody makes a page", "3 seconds"),
     Keys(r"searches:waiting", "anonymous searches while Postgres is away", "30 days", HOLDER),
+    Keys(
+        r"throttle:[0-9a-f]{32}",
+        "how much of a limit somebody used; whose, under a keyed hash",
+        "an hour at most",
+    ),
     Keys(r"batches:\d+", "which batches were applied", "97 days from the last"),
     Keys(r"celery(\x06\x16\d)?", "wake-ups: names of tasks and sinks", "until taken", is_brokers=True),
     Keys(

@@ -8,3 +8,4 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from leafloaf.access import checks, openapi  # noqa: F401 (both register themselves)
+        from leafloaf.access.throttling import checks as throttling_checks  # noqa: F401 (likewise)

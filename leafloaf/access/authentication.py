@@ -16,6 +16,10 @@ PUBLISHABLE = "pk_"
 KEYS = tuple(keys.PREFIXES.values())
 
 
+class Outdated(AuthenticationFailed):
+    """A token that the shop did sign, and that is not good now: nobody is guessing."""
+
+
 class BearerAuthentication(BaseAuthentication):
     """Sets `request.auth` to the `keys.Caller`; `request.user` stays empty, which is for staff.
 
@@ -46,8 +50,10 @@ def caller_of(credential: str) -> Caller:
     database.refuse_if_away()
     try:
         return tokens.caller_of(credential, datetime.now(UTC))
-    except tokens.Refused as error:
+    except tokens.Unsigned as error:
         refuse(str(error))
+    except tokens.Refused as error:
+        raise Outdated(f"{error} {HINT}") from error
 
 
 def from_address(request: Request) -> str:

@@ -10,21 +10,22 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from leafloaf.access import encryption, keys, token_keys
-from leafloaf.access.models import ApiClient, TokenKey
+from leafloaf.access import audit_protection, encryption, keys, token_keys
+from leafloaf.access.models import ApiKey, AuditEntry, TokenKey
+from leafloaf.lib import statements
 
 
 @checks.register(checks.Tags.database)
 def no_demo_keys(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
-    if settings.DEBUG or not databases or ApiClient._meta.db_table not in _tables():
+    if settings.DEBUG or not databases or ApiKey._meta.db_table not in _tables():
         return []
     hashes = [keys.digest(key) for key in keys.DEMO_KEYS.values()]
-    if not ApiClient.objects.filter(key_hash__in=hashes).exists():
+    if not ApiKey.objects.filter(key_hash__in=hashes, revoked_at=None).exists():
         return []
     return [
         checks.Error(
             "The demo API keys exist although DEBUG is off.",
-            hint="Delete the clients named 'Demo …' in the admin, or set DEBUG=true for a demo.",
+            hint="Revoke the clients named 'Demo …' in the admin, or set DEBUG=true for a demo.",
             id="access.E001",
         )
     ]
@@ -58,6 +59,24 @@ def readable_token_keys(databases: Sequence[str] | None = None, **_: Any) -> lis
         )
         for key in working
         if not is_readable(key)
+    ]
+
+
+@checks.register(checks.Tags.database, deploy=True)
+def audit_is_protected(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
+    if not databases or AuditEntry._meta.db_table not in _tables():
+        return []
+    found = audit_protection.faults(
+        statements.fetch, str(statements.fetch("SELECT current_user::text")[0][0])
+    )
+    if not found:
+        return []
+    return [
+        checks.Warning(
+            f"The application could change what the audit says. {' '.join(found)}",
+            hint="Run `manage.py protect_audit` as the role that set the database up; docs/audit.md says how.",
+            id="access.W004",
+        )
     ]
 
 

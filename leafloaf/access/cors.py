@@ -3,8 +3,8 @@
 A preflight tells nothing and is answered for every origin: it comes without a key, so there is nothing to decide yet.
 The call itself is decided by the credential (`permissions.HasScope`): a publishable key lists the origins it may be
 used from, and a user token may be used from those of every publishable key, for these are the shop's pages. Only an
-allowed origin may read the answer. That nobody was let in (401) or could be asked (503) may be read by all: it tells
-nothing, and without it a page could not know that its token has expired. Cookies take no part in it.
+allowed origin may read the answer. That nobody was let in (401, 429) or could be asked (503) may be read by all: it
+tells nothing, and without it a page could not know that its token has expired. Cookies take no part in it.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ API = "/api/"
 PREFLIGHT_SECONDS = 600
 METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 HEADERS = "Authorization, Content-Type, Content-Encoding"
-EXPOSED = "Retry-After"
-TELLS_NOTHING = {401, 503}
+EXPOSED = "Retry-After, RateLimit, RateLimit-Policy"
+TELLS_NOTHING = {401, 429, 503}
 
 
 class CorsMiddleware:

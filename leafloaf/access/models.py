@@ -11,7 +11,7 @@ from django.utils import timezone
 
 
 class ApiClient(models.Model):
-    """A program that calls the API, and the hash of its one key; the key itself is shown once and never kept."""
+    """A program that calls the API. What it shows is one of its keys; once revoked, it is so for good."""
 
     class Kind(models.TextChoices):
         PUBLISHABLE = "publishable", "Publishable (in browsers; anonymous sessions only)"
@@ -27,17 +27,41 @@ class ApiClient(models.Model):
         blank=True,
         help_text="Web origins that may use a publishable key; empty allows none from a browser elsewhere.",
     )
-    lookup = models.CharField(max_length=16, db_index=True, help_text="How the key starts.")
-    key_hash = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    key_once: str | None = None
+    """What may be shown to who has just added this client; stored nowhere."""
 
     class Meta:
         verbose_name = "API client"
         ordering: ClassVar = ["name"]
+        permissions: ClassVar = [("rotate_apiclient", "Can rotate and revoke the keys of an API client")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ApiKey(models.Model):
+    """The hash of one key of a client; the key itself is shown once and never kept.
+
+    A client has more than one while a rotation lasts: the old key works until `expires_at`, the new one already.
+    """
+
+    client = models.ForeignKey(ApiClient, on_delete=models.CASCADE, related_name="keys")
+    lookup = models.CharField("begins with", max_length=16, db_index=True)
+    key_hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False, help_text="Refused from then on.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To ten minutes.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.lookup}…"
 
 
 class TokenKey(models.Model):
@@ -92,7 +116,9 @@ class TokenKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to the data or its flow. Written once: a trigger refuses every change and deletion."""
+    """Who did what to the data or its flow. Written once: a trigger refuses every change and deletion, and where
+    `protect_audit` was run the database role of the application has no right to either (`audit_protection.py`).
+    """
 
     at = models.DateTimeField(db_default=Now(), editable=False)
     actor = models.CharField(max_length=150, help_text="Staff user name, or the command that was run.")
@@ -104,7 +130,12 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["target", "-id"], name="audit_by_target")]
+        indexes: ClassVar = [
+            models.Index(fields=["target", "-id"], name="audit_by_target"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+            models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+            models.Index(fields=["-at"], name="audit_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.target}"

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 Algorithm = TokenKey.Algorithm
 
-CACHE_SECONDS = 5.0
+CACHE_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 1.0
 NOTE_EVERY = timedelta(minutes=10)
 """How exactly it is known when a key was last used; more would be a write for every request."""

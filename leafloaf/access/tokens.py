@@ -32,6 +32,10 @@ class Refused(Exception):
     """A token that is not believed; the message is for who sent it."""
 
 
+class Unsigned(Refused):
+    """It may be anybody's, trying."""
+
+
 class Claims(msgspec.Struct, frozen=True):
     """What a token says, as far as it is asked."""
 
@@ -62,17 +66,17 @@ def caller_of(token: str, now: datetime) -> Caller:
 def signed(token: str, now: datetime) -> tuple[Verifier, bytes]:
     """The key a token is signed by, and the signed payload."""
     if len(token) > LONGEST_TOKEN:
-        raise Refused(f"A token has at most {LONGEST_TOKEN} characters.")
+        raise Unsigned(f"A token has at most {LONGEST_TOKEN} characters.")
     try:
         kid = jwt.get_unverified_header(token).get("kid")
         verifier = token_keys.find(kid, now)
         if verifier is None:
-            raise Refused(UNSIGNED)
+            raise Unsigned(UNSIGNED)
         checked: dict[str, Any] = jwt.PyJWS().decode_complete(
             token, verifier.key, algorithms=[verifier.algorithm]
         )
     except (jwt.PyJWTError, UnicodeError) as error:
-        raise Refused(UNSIGNED) from error
+        raise Unsigned(UNSIGNED) from error
     return verifier, checked["payload"]
 
 

@@ -6,14 +6,16 @@ Without Redis every answer is worked out anew, and so it is while Redis is away:
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django_redis import get_redis_connection
 from redis import RedisError
+from redis.commands.core import Script
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,17 @@ def kept(name: str) -> bytes | None:
     try:
         found: bytes | None = _redis().get(_key(name))
         return found
+    except RedisError as error:
+        _be_quiet(error)
+        return None
+
+
+def run(script: str, names: Sequence[str], arguments: Sequence[Any]) -> Any | None:
+    """What a Lua script on the keys of these names returns; None without Redis, and while it is away."""
+    if not is_on():
+        return None
+    try:
+        return _script(script)([_key(name) for name in names], arguments, client=_redis())
     except RedisError as error:
         _be_quiet(error)
         return None
@@ -164,6 +177,12 @@ def _made(name: str, seconds: int, make: Callable[[], bytes], is_maker: bool) ->
     return answer
 
 
+@cache
+def _script(text: str) -> Script:
+    """Redis is sent the text once, and from then on its digest."""
+    return Script(None, text.encode())  # type: ignore[arg-type]  # who runs it names the client
+
+
 def _key(name: str) -> str:
     return f"{settings.REDIS_PREFIX}{name}"
 
@@ -174,4 +193,4 @@ def _redis() -> Any:
 
 def _be_quiet(error: RedisError) -> None:
     _quiet.until = time.monotonic() + QUIET_SECONDS
-    logger.warning("Redis is away (%s); answers are made anew for a while.", type(error).__name__)
+    logger.warning("Redis is away (%s); nobody asks it for a while.", type(error).__name__)

@@ -8,9 +8,11 @@ from typing import IO, Any
 import msgspec
 from rest_framework.parsers import BaseParser
 
+from leafloaf.lib import depth
 from leafloaf.lib.problems import Problem, TooLarge
 
 LARGEST_BODY = 1024 * 1024
+TOO_DEEP = f"The body is nested too deeply; {depth.DEEPEST} levels are read."
 
 
 class Malformed(Problem):
@@ -33,12 +35,16 @@ class StrictJson(RawJson):
     """What the body says. DRF's own parser fails on deep nesting and lets lone surrogates into the answer."""
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, context: Any = None) -> Any:
+        content = super().parse(stream, media_type, context)
         try:
-            return msgspec.json.decode(super().parse(stream, media_type, context))
+            said = msgspec.json.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Malformed(f"The body is not valid JSON: {error}.") from error
         except RecursionError as error:
-            raise Malformed("The body is nested too deeply.") from error
+            raise Malformed(TOO_DEEP) from error
+        if depth.may_be_deeper(content) and depth.is_deeper(said):
+            raise Malformed(TOO_DEEP)
+        return said
 
 
 def unzipped(stream: IO[bytes], encoding: str) -> bytes:

@@ -9,7 +9,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -59,6 +65,10 @@ class Invalid(Problem):
 
     status_code = 422
     default_code = "invalid"
+
+
+class FilesRefused(SuspiciousOperation):
+    """A file was sent to an address that takes none. Django answers what is suspicious with `bad_request`."""
 
 
 def body(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
@@ -127,9 +137,14 @@ def escape(key: str) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Django's 400, for a host or a request it does not accept."""
-    document = body(400, "bad_request", "This request cannot be understood, or this host is not served here.")
-    return JsonResponse(document, status=400, content_type=CONTENT_TYPE)
+    """Django's 400, for a host or a request it does not accept; what is too much is said more exactly."""
+    detail = "This request cannot be understood, or this host is not served here."
+    status, code = 400, "bad_request"
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        status, code, detail = 413, "too_large", "This request holds more than is read; send less."
+    elif isinstance(exception, FilesRefused):
+        status, code, detail = 415, "unsupported_media_type", "No file is taken here."
+    return JsonResponse(body(status, code, detail), status=status, content_type=CONTENT_TYPE)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

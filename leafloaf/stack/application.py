@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from leafloaf.stack.postgres import APPLICATION
 from leafloaf.stack.process import Process
 from leafloaf.stack.services import REPOSITORY, answers
 from leafloaf.stack.surroundings import is_on
@@ -12,21 +13,36 @@ from leafloaf.stack.surroundings import is_on
 
 @dataclass(frozen=True)
 class Application:
-    """The processes of one `make run`; its commands may run side by side where they are in one list."""
+    """The processes of one `make run`; its commands may run side by side where they are in one list.
+
+    `owner_url` leads to an embedded database as the role that set it up, who migrates and protects the audit; of a
+    server of the user's own nothing is known but the application's role.
+    """
 
     var: Path
     port: int
+    owner_url: str = ""
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"
 
     def setup_commands(self, environment: Mapping[str, str]) -> list[Process]:
-        commands = [self.command("migrate", "--no-input")]
+        commands = [self.migrate()]
         if is_on(environment, "CLOUD_STORAGE_ENABLED"):
             commands.append(self.command("setup_cloud_storage"))
         if is_on(environment, "ENABLE_BIGQUERY"):
             commands.append(self.command("setup_bigquery"))
         return commands
+
+    def migrate(self) -> Process:
+        if not self.owner_url:
+            return self.command("migrate", "--no-input")
+        return replace(
+            self.command("protect_audit", "--migrate", "--application", APPLICATION),
+            name="migrate",
+            log=self.log("migrate"),
+            environment={"DATABASE_URL": self.owner_url},
+        )
 
     def load_demo(self) -> Process:
         return self.command("load_demo")
@@ -47,7 +63,9 @@ class Application:
     def web(self) -> Process:
         # Without the kill timeout a signal that comes early may never stop a worker.
         options = "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --workers-kill-timeout 5 --no-ws"
-        command = [sys.executable, "-m", "granian", *options.split(), "--port", str(self.port)]
+        limits = "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000"
+        asked = f"{options} {limits}".split()
+        command = [sys.executable, "-m", "granian", *asked, "--port", str(self.port)]
         return Process(
             name="web",
             command=[*command, "leafloaf.wsgi:application"],

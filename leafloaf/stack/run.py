@@ -69,6 +69,7 @@ class Run:
         self.var = var
         self.logs = var / "log"
         self.user = {**user, "LEAFLOAF_VAR": str(var), "PYTHONUNBUFFERED": "1"}
+        self.owner_url = ""
         self.progress = Progress()
         self.supervisor = Supervisor(var, self.user, flag, self.progress.tick)
         self.ports = ports.RememberedPorts(var / "ports.json")
@@ -85,12 +86,13 @@ class Run:
 
     def start(self) -> None:
         self.forget_addresses()
-        application = Application(self.var, web_port(self.user))
+        port = web_port(self.user)
         (self.var / "celery").mkdir(exist_ok=True)
         say(f"LeafLoaf is starting. Data and logs: {self.var}")
         for kind in KINDS:
             self.addresses[kind.name] = self.bring(kind)
         self.share_environment()
+        application = Application(self.var, port, self.owner_url)
         self.set_up(application)
         self.serve(application)
         # A program that reads this wants to connect; the file is its owner's alone, as stack.env is.
@@ -124,12 +126,14 @@ class Run:
             self.supervisor.start(service.process())
             service.finish()
         self.variables |= service.environment()
+        if isinstance(service, Postgres):
+            self.owner_url = service.owner_url
         return service.address
 
     def embedded(self, kind: Kind) -> Service:
         port, log = self.ports.get(kind.name), self.logs / f"{kind.name}.log"
         if kind == POSTGRES:
-            return Postgres(self.var, port, log)
+            return Postgres(self.var, port, log, is_shared=True)
         if kind == REDIS:
             return RedisServer(self.var, port, log)
         make = services.cloud_storage if kind == CLOUD_STORAGE else services.bigquery

@@ -226,6 +226,8 @@ def test_a_key_is_looked_up_again_after_a_while(monkeypatch: pytest.MonkeyPatch)
 def test_guesses_cost_a_look_a_second(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    monkeypatch.setattr(token_keys, "CACHE_SECONDS", 60.0)
+    monkeypatch.setattr(token_keys, "LOOK_AGAIN_SECONDS", 60.0)
     shop = hs256()
     assert is_believed(shop.token())
     with django_assert_num_queries(0):

@@ -205,8 +205,12 @@ def test_the_api_description_offers_keys_and_tokens_one_or_the_other() -> None:
 
 
 def test_a_token_costs_no_query_once_its_key_is_known(
-    user: Api, shop: Signer, django_assert_num_queries: DjangoAssertNumQueries
+    user: Api,
+    shop: Signer,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(token_keys, "CACHE_SECONDS", 60.0)
     token_keys.forget()
     with django_assert_num_queries(3):  # the keys, the origins, when the key was last used
         tokens.caller_of(user.key, datetime.now(UTC))

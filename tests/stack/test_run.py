@@ -96,8 +96,9 @@ def test_it_serves_says_where_refuses_a_second_and_leaves_nothing(start: Start, 
     assert status(f"{addresses['web']}/health/ready") == 200
     assert status(f"{addresses['cloud_storage']}/_standin/health") == 200
     assert status(f"{addresses['bigquery']}/_standin/health") == 200
-    password = (var / "postgres-password").read_text()
+    password = (var / "postgres-application-password").read_text()
     assert password in variables["DATABASE_URL"]
+    assert (var / "postgres-password").read_text() not in (var / "stack.env").read_text()
     assert addresses["postgres"] == variables["DATABASE_URL"]
     for private in ("stack.env", "stack.json"):
         assert stat.S_IMODE((var / private).stat().st_mode) == 0o600
