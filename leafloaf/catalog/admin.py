@@ -9,13 +9,16 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Func, Model, OuterRef, Q, QuerySet, Subquery
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from leafloaf.access import audit
-from leafloaf.catalog import preview
+from leafloaf.catalog import preview, staff_search
 from leafloaf.catalog.models import (
     Brand,
     Category,
@@ -26,11 +29,13 @@ from leafloaf.catalog.models import (
     Supplier,
     Synonym,
 )
+from leafloaf.catalog.models.products import SEPARATOR
 from leafloaf.catalog.search import SearchTimeout
 
 PREVIEW = "_preview"
 PREVIEW_QUERY = "_preview_query"
 LONGEST_QUERY = 256
+MOST_SHELVES = 100
 
 
 class OfferInline(admin.StackedInline[Offer, Product]):
@@ -39,15 +44,51 @@ class OfferInline(admin.StackedInline[Offer, Product]):
     fields = ("price", "currency", "in_stock")
 
 
+class ShelfFilter(admin.SimpleListFilter):
+    """The top shelves with all that stands below them: every category would be a list of hundreds."""
+
+    title = "shelf"
+    parameter_name = "shelf"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        tops = Category.objects.filter(parent=None).order_by("path")[:MOST_SHELVES]
+        return [(str(top.pk), top.name) for top in tops]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not (chosen := self.value() or "").isdecimal():
+            return queryset
+        top = Category.objects.filter(pk=int(chosen)).values_list("path", flat=True).first()
+        shelves = Category.objects.filter(Q(path=top) | Q(path__startswith=f"{top}{SEPARATOR}"))
+        return queryset.filter(category__in=shelves.values("pk"))
+
+
+class MissingFilter(admin.SimpleListFilter):
+    """What a product lacks."""
+
+    title = "what is missing"
+    parameter_name = "missing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("price", "Price"), ("category", "Category"), ("brand", "Brand")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        lacking = {
+            "price": Q(pk__in=Offer.objects.filter(price=None).values("pk")),
+            "category": Q(category=None),
+            "brand": Q(brand=None),
+        }
+        return queryset.filter(lacking.get(self.value() or "", Q()))
+
+
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin[Product]):
     list_display = ("name", "sku", "brand", "category", "size", "price", "is_in_stock")
-    list_filter = ("offer__in_stock", ("category", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("offer__in_stock", MissingFilter, ShelfFilter)
     list_select_related = ("brand", "category", "offer")
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ("name", "sku", "brand__name")
-    search_help_text = "Name, SKU or brand"
+    search_fields = ("name",)  # for there to be a field to search in: get_search_results says how
+    search_help_text = "How words of the name or brand begin, or how the SKU does"
     autocomplete_fields = ("brand", "category", "supplier")
     readonly_fields = ("created_at", "updated_at")
     inlines = (OfferInline,)
@@ -56,6 +97,16 @@ class ProductAdmin(admin.ModelAdmin[Product]):
         ("About it", {"fields": ["dietary", "description", "attributes"]}),
         ("Times", {"fields": ["created_at", "updated_at"]}),
     ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the indexes of search: a list of a million products is not read from end to end for a word."""
+        text = search_term.replace("\0", "").strip()
+        if not text:
+            return queryset, False
+        by_sku = Q(sku__startswith=text) | Q(sku__startswith=text.upper()) | Q(sku__startswith=text.lower())
+        return queryset.filter(by_sku | Q(pk__in=staff_search.matching(text))), False
 
     @admin.display(ordering="offer__price")
     def price(self, product: Product) -> str:
@@ -77,12 +128,19 @@ class Counted(admin.ModelAdmin[Any]):
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        counted: QuerySet[Any] = super().get_queryset(request).annotate(product_count=Count("products"))
+        """With a count for each row that is listed, not for all that are not."""
+        mine = Product.objects.filter(**{str(self.opts.model_name): OuterRef("pk")}).order_by()
+        counts = Subquery(mine.annotate(count=Func("pk", function="count")).values("count"))
+        counted: QuerySet[Any] = super().get_queryset(request).annotate(product_count=counts)
         return counted
 
     @admin.display(description="products", ordering="product_count")
-    def product_count(self, named: Any) -> int:
-        return int(named.product_count)
+    def product_count(self, named: Any) -> SafeString:
+        """A way to the products that are counted."""
+        address = (
+            f"{reverse('admin:catalog_product_changelist')}?{self.opts.model_name}__id__exact={named.pk}"
+        )
+        return format_html('<a href="{}">{}</a>', address, f"{named.product_count:,}")
 
 
 @admin.register(Brand, Supplier)

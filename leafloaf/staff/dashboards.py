@@ -5,7 +5,9 @@ A dashboard is a plain class that knows nothing of this package: it has the attr
 page asks for and returns the sentence to show; a `ValidationError` says why it was not done.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -36,6 +38,40 @@ class Headline(Protocol):
 @runtime_checkable
 class HasHeadline(Protocol):
     def headline(self, request: HttpRequest) -> Headline: ...
+
+
+class Problem(Protocol):
+    """One thing that is wrong, as the overview says it."""
+
+    @property
+    def state(self) -> Literal["unhealthy", "degraded"]: ...
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in one line that names no person."""
+        ...
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when, aware; None when nobody knows."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What the link says: what to press, such as "Resume BigQuery"."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The path of the page where it is pressed."""
+        ...
+
+
+@runtime_checkable
+class HasProblems(Protocol):
+    def problems(self, request: HttpRequest) -> Sequence[Problem]:
+        """What is wrong now; empty when nothing is. One request's reading, bounded like `context`."""
+        ...
 
 
 @runtime_checkable

@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 
-from leafloaf.staff import dashboards
+from leafloaf.staff import bounded, dashboards, groups, overview
+from leafloaf.staff.people import urls as people_urls
+from leafloaf.staff.signing_in.site import GuardedSite
 
 
-class StaffSite(admin.AdminSite):
+class StaffSite(GuardedSite):
     site_title = "LeafLoaf"
     site_header = "LeafLoaf"
     index_title = "Overview"
@@ -20,15 +22,23 @@ class StaffSite(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Django's own end with a pattern that catches everything.
         page = path("dashboards/<slug:slug>/", self.admin_view(self.dashboard), name="dashboard")
-        return [page, *super().get_urls()]
+        return [page, *people_urls.patterns(self), *super().get_urls()]
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """As usual; but no list counts a table to its end, whoever wrote its class."""
+        super().register(model_or_iterable, admin_class, **{**bounded.options_for(admin_class), **options})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """In groups that say what they are for; the page of one application stays Django's."""
+        apps = super().get_app_list(request, app_label)
+        return apps if app_label else groups.grouped(apps, reverse("admin:index", current_app=self.name))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         return {**context, "dashboards": dashboards.visible(request) if context["has_permission"] else []}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        cards = [(found, dashboards.headline(found, request)) for found in dashboards.visible(request)]
-        return super().index(request, {"cards": cards, **(extra_context or {})})
+        return super().index(request, {"overview": overview.gather(request), **(extra_context or {})})
 
     def dashboard(self, request: HttpRequest, slug: str) -> HttpResponse:
         """One dashboard's page, and by POST what its buttons do."""

@@ -16,6 +16,7 @@ OVERDUE = timedelta(minutes=5)
 """By how much a count may be late before the page says that nobody counts."""
 LISTED = 50
 ADD_SYNONYM = "admin:catalog_synonym_add"
+EVENTS = "admin:capture_event_changelist"
 WORRYING_RATE, ENOUGH = 20.0, 50
 """Percent of searches without results that the overview warns of, and the searches it needs to tell."""
 
@@ -77,6 +78,7 @@ class SearchAnalytics:
             "others": others(report, top),
             "unanswered": unanswered(named),
             "add_synonym": synonym_address(request),
+            "events": events_address(request),
             **tallies.of_intents(report, chosen),
         }
 
@@ -134,3 +136,10 @@ def synonym_address(request: HttpRequest) -> str:
         return reverse(ADD_SYNONYM)
     except NoReverseMatch:
         return ""
+
+
+def events_address(request: HttpRequest) -> str:
+    """The events behind the numbers, for who may see them."""
+    if not request.user.has_perm("capture.view_event"):
+        return ""
+    return f"{reverse(EVENTS)}?event_type=search"

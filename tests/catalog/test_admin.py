@@ -101,3 +101,59 @@ def test_two_categories_cannot_share_a_path_here(admin_client: Client, make_prod
     answer = admin_client.post(reverse("admin:catalog_category_add"), {"name": "Pantry", "parent": ""})
     assert answer.status_code == 200
     assert "already" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("oat bar", {"Oat milk barista"}),
+        ("MILK", {"Oat milk barista", "Whole milk, 2 L"}),
+        ("m-0", {"Whole milk, 2 L"}),
+        ("2 l", {"Whole milk, 2 L"}),
+        ("lait", set()),
+        ("%", set()),
+        ("\0", {"Oat milk barista", "Whole milk, 2 L"}),
+    ],
+)
+def test_a_search_of_products_takes_the_beginnings_of_words(
+    admin_client: Client, make_product: MakeProduct, query: str, found: set[str]
+) -> None:
+    make_product("Oat milk barista", sku="a-1")
+    make_product("Whole milk, 2 L", sku="M-02")
+    page = admin_client.get(reverse("admin:catalog_product_changelist"), {"q": query}).content.decode()
+    assert {name for name in ("Oat milk barista", "Whole milk, 2 L") if name in page} == found
+
+
+def test_a_shelf_has_what_stands_below_it(admin_client: Client, make_product: MakeProduct) -> None:
+    make_product("Quinoa", category="Pantry > Grains")
+    make_product("Salt", category="Pantry")
+    make_product("Milk", category="Pantry and dairy")
+    shelf = Category.objects.get(path="Pantry")
+    address = reverse("admin:catalog_product_changelist")
+    page = admin_client.get(address, {"shelf": shelf.pk}).content.decode()
+    assert "Quinoa" in page
+    assert "Salt" in page
+    assert ">Milk<" not in page
+    assert "Milk" in admin_client.get(address, {"shelf": "x"}).content.decode()
+
+
+def test_the_products_of_a_brand_are_counted_and_a_click_away(
+    admin_client: Client, make_product: MakeProduct
+) -> None:
+    product = make_product("Quinoa", brand="Nord")
+    make_product("Rye loaf")
+    page = admin_client.get(reverse("admin:catalog_brand_changelist")).content.decode()
+    (link,) = re.findall(r'href="(/admin/catalog/product/[^"]+)">1</a>', page)
+    assert link.endswith(f"?brand__id__exact={product.brand_id}")
+    listed = admin_client.get(link).content.decode()
+    assert "Quinoa" in listed
+    assert "Rye loaf" not in listed
+
+
+def test_no_list_counts_its_table_to_the_end(admin_client: Client, make_product: MakeProduct) -> None:
+    make_product("Quinoa", brand="Nord", category="Pantry > Grains")
+    for name in LISTS:
+        with CaptureQueriesContext(connection) as captured:
+            admin_client.get(reverse(f"admin:catalog_{name}_changelist"), {"q": "quinoa"})
+        counts = [one["sql"] for one in captured if re.match(r"SELECT COUNT\(", one["sql"], re.IGNORECASE)]
+        assert counts == [], name

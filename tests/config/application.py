@@ -143,6 +143,8 @@ def web_begun(variables: Mapping[str, str], log: Path, key: str = "", workers: i
         *options.split(),
         "--workers-kill-timeout",
         "5",
+        "--http1-buffer-size",
+        "65536",
         "leafloaf.wsgi:application",
     ]
     return Web(begun(arguments, variables, log), port, key)

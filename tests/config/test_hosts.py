@@ -21,7 +21,8 @@ def test_a_host_that_is_not_served_is_a_problem(
 
 
 def test_no_middleware_asks_for_the_host_before(settings: Settings) -> None:
-    assert settings.MIDDLEWARE[0] == "leafloaf.hosts.InvalidHostMiddleware"
+    before = settings.MIDDLEWARE[: settings.MIDDLEWARE.index("leafloaf.hosts.InvalidHostMiddleware")]
+    assert before == ["leafloaf.headers.SecurityHeadersMiddleware"], "which does not ask"
 
 
 def test_a_preflight_for_another_host_is_one_too(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Dashboards for the tests of the site."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -67,3 +68,56 @@ class BadPermission(Plain):
 
 def function() -> None:
     """No class at all."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    state: str
+    sentence: str
+    remedy: str
+    address: str
+    since: datetime | None = None
+
+
+class Burning(Plain):
+    """One that knows what is wrong."""
+
+    title = "Ovens"
+    slug = "ovens"
+
+    def headline(self, request: HttpRequest) -> Headline:
+        return Headline("unhealthy", "2 ovens burn")
+
+    def problems(self, request: HttpRequest) -> list[Problem]:
+        address = "/admin/dashboards/ovens/?oven=2"
+        return [
+            Problem("degraded", "Oven 1 smokes", "Open a window", address),
+            Problem("degraded", "Oven 3 is cold", "Light it", address, datetime(2026, 11, 20, 9, tzinfo=UTC)),
+            Problem("unhealthy", "Oven 2 burns", "Put it out", address),
+        ]
+
+
+class Limping(Plain):
+    """One with a bad headline and no list of what is wrong."""
+
+    title = "Scales"
+    slug = "scales"
+
+    def headline(self, request: HttpRequest) -> Headline:
+        return Headline("degraded", "Two scales disagree")
+
+
+class Broken(Plain):
+    title = "Broken"
+    slug = "broken"
+
+    def headline(self, request: HttpRequest) -> Headline:
+        raise LookupError("nobody has this number: 7")
+
+
+class BrokenInside(Plain):
+    title = "Broken inside"
+    slug = "broken-inside"
+
+    def problems(self, request: HttpRequest) -> list[Problem]:
+        return [Problem("degraded", "never seen", "", "")] * (1 // 0)

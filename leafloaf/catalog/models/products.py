@@ -113,6 +113,7 @@ class Product(models.Model):
                 condition=~Q(sku="") & ~Q(name=""), name="catalog_product_has_sku_and_name"
             )
         ]
+        indexes: ClassVar = [models.Index(fields=["name", "sku"], name="catalog_product_listed")]
 
     def __str__(self) -> str:
         return self.name
@@ -136,6 +137,10 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=Q(price__isnull=True) | Q(price__gte=0), name="catalog_offer_price_is_not_negative"
             )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["product"], condition=Q(in_stock=False), name="catalog_offer_out"),
+            models.Index(fields=["product"], condition=Q(price__isnull=True), name="catalog_offer_unpriced"),
         ]
 
     def __str__(self) -> str:

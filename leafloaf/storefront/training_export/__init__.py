@@ -8,13 +8,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capture import log as events
 from leafloaf.access import audit
 from leafloaf.storefront.training_export import log
 from leafloaf.storefront.training_export.day import Day
 from leafloaf.storefront.training_export.log import LABELS
-from leafloaf.storefront.training_export.targets import Target, configured
+
+if TYPE_CHECKING:  # Google's clients are slow to import, and every process imports this package
+    from leafloaf.storefront.training_export.targets import Target
 
 ACTOR = "export_training_data"
 CATCHES_UP = timedelta(days=7)
@@ -23,7 +26,7 @@ LONGEST_TARGET = 200
 
 
 def export(
-    days: Sequence[date], labels: Sequence[str], target: Target, now: datetime | None = None
+    days: Sequence[date], labels: Sequence[str], target: "Target", now: datetime | None = None
 ) -> Iterator[Day]:
     """Exports the days in order and yields each when its target has it; its files are gone with the next step.
 
@@ -55,8 +58,10 @@ def export_due(now: datetime | None = None) -> list[date]:
         NoTarget: Cloud Storage is off.
         Unavailable, Misconfigured, BatchRefused: as from `export`.
     """
+    from leafloaf.storefront.training_export import targets
+
     now = now or datetime.now(UTC)
-    bucket = configured()
+    bucket = targets.configured()
     last = log.last_complete(now)
     first = max(last - CATCHES_UP + timedelta(days=1), events.oldest_day())
     done = bucket.complete(first, LABELS)

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from leafloaf.access import keys, token_keys
-from leafloaf.access.models import ApiClient
+from leafloaf.access.models import ApiClient, ApiKey
 from leafloaf.catalog.models import Product
 
 CATALOGUE = settings.BASE_DIR / "leafloaf" / "catalog" / "demo" / "catalogue.csv"
@@ -33,8 +33,7 @@ class Command(BaseCommand):
             self.stdout.write(f"staff login {STAFF_NAME} / {STAFF_PASSWORD} made")
 
     def _add_key(self, name: str, kind: str, key: str) -> None:
-        if not ApiClient.objects.filter(key_hash=keys.digest(key)).exists():
-            keys.create(
-                name, kind, key=key, origins=[keys.ANY_ORIGIN] if kind == ApiClient.Kind.PUBLISHABLE else []
-            )
+        if not ApiKey.objects.filter(key_hash=keys.digest(key)).exists():
+            origins = [keys.ANY_ORIGIN] if kind == ApiClient.Kind.PUBLISHABLE else []
+            keys.create(name, kind, key=key, origins=origins, by="load_demo")
             self.stdout.write(f"{key} made")

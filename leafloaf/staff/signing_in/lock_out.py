@@ -1,0 +1,80 @@
+"""After some wrong passwords for a name from an address nobody gets in by that name from there for a while.
+
+A name that nobody has is locked out in the same way and with the same words. It is kept as a trace only: whoever typed
+their password into the wrong field must not find it in a table.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from leafloaf.access import audit
+from leafloaf.access.throttling import address as addresses
+from leafloaf.staff.models import FailedSignIn
+
+NOBODY = "unknown-"
+ACTOR = "sign-in"
+
+
+def address(request: HttpRequest) -> str | None:
+    """As throttles see it; of IPv6 the network."""
+    found = addresses.of(request.META).partition("/")[0]
+    return None if found == "unknown" else found
+
+
+def kept_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
+    """The name of a member of staff as it is, any other as a trace of it."""
+    typed = str((credentials or {}).get("username") or request.POST.get("username") or "")
+    if User.objects.filter(username=typed).exists():
+        return typed
+    return NOBODY + salted_hmac("leafloaf.staff.lock_out", typed, algorithm="sha256").hexdigest()[:16]
+
+
+def refusal(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None) -> HttpResponse:
+    """What everybody is told who is locked out."""
+    seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
+    context = {"minutes": seconds // 60, "title": "Too many attempts", "has_permission": False}
+    answer = render(request, "staff/locked_out.html", context, status=429)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def note(request: HttpRequest, username: str, **_: Any) -> None:
+    """axes' `user_locked_out`, which it sends for every try of who is locked out: the first is for the audit.
+
+    Names that nobody has are not in it: anybody can make up as many as they like, and the audit is kept for ever.
+    """
+    has_just_begun = getattr(request, "axes_failures_since_start", None) is not None
+    if has_just_begun and not username.startswith(NOBODY):
+        audit.record(
+            ACTOR, "lock out", username, minutes=int(settings.AXES_COOLOFF_TIME.total_seconds()) // 60
+        )
+
+
+def is_on(failed: FailedSignIn, now: datetime) -> bool:
+    is_recent = failed.attempt_time > now - settings.AXES_COOLOFF_TIME
+    return bool(is_recent and failed.failures_since_start >= settings.AXES_FAILURE_LIMIT)
+
+
+def unlock(failed: FailedSignIn, by: str) -> None:
+    """Everything is forgotten of this name from this address."""
+    with transaction.atomic():
+        FailedSignIn.objects.filter(username=failed.username, ip_address=failed.ip_address).delete()
+        audit.record(by, "unlock sign-in", failed.username or "")
+
+
+def prune() -> int:
+    """Forgets what locks nobody out any more, names and addresses with it, and sessions that have expired."""
+    before = timezone.now() - settings.AXES_COOLOFF_TIME
+    count, _ = AccessAttempt.objects.filter(attempt_time__lt=before).delete()
+    SessionStore.clear_expired()
+    return count
