@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
@@ -38,6 +39,16 @@ def listeners_can_be_called(**_: Any) -> list[checks.CheckMessage]:
 
 
 @checks.register
+def holders_exist(**_: Any) -> list[checks.CheckMessage]:
+    """Every path names a module that exists; the holders of Google's stores are slow to import."""
+    return [
+        checks.Error(f"DATA_HOLDERS: {path!r} does not exist.", hint=HOLDER_HINT, id="privacy.E006")
+        for path in settings.DATA_HOLDERS.values()
+        if not _is_there(path)
+    ]
+
+
+@checks.register(deploy=True)
 def holders_are_usable(**_: Any) -> list[checks.CheckMessage]:
     """Every path leads to a holder that can do all that one must."""
     return [
@@ -61,7 +72,7 @@ def sinks_have_holders(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
-@checks.register
+@checks.register(deploy=True)
 def models_have_holders(**_: Any) -> list[checks.CheckMessage]:
     """Every model that says whose its rows are is some holder's to export and to erase."""
     held = {label for path in settings.DATA_HOLDERS.values() for label in _models(path)}
@@ -99,6 +110,13 @@ def _complaint(path: str, *arguments: str) -> str | None:
     except TypeError:
         return f"does not take ({', '.join(arguments)})"
     return None
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return find_spec(path.rpartition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _holder(path: str) -> type[BaseHolder] | str:

@@ -2,17 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from statistics import median
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Coalesce, JSONObject
 
 from privacy.erasure import requests, steps
 from privacy.erasure.requests import StoreProgress
 from privacy.models import DeletionRequest, DeletionStep
+from privacy.models.erasure import OUTER_LIMIT
 
 SHOWN = 100
 STATES = DeletionRequest.State
 ENDED = [STATES.CERTIFIED, STATES.CANCELLED]
 LATE_SOON = timedelta(hours=12)
+LONG_HOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -20,14 +27,25 @@ class Queued:
     """One request in one line."""
 
     request: DeletionRequest
-    stores: list[StoreProgress]
-    left: timedelta
+    now: datetime
+    has_stopped: bool
+    """Whether a step needs somebody."""
+    held_since: datetime | None
+    """When the oldest hold on it was put on."""
+    failing: Sequence[tuple[str, int]]
+    """The stores that have failed often in a row, and how often."""
+    stores: Sequence[StoreProgress] = ()
+    """Empty when it was only glanced at."""
     cells: Sequence[StoreProgress | None] = ()
     """One for each column of the table, None where the request has nothing to do with the store."""
 
     @property
     def name(self) -> str:
         return str(self.request.pk)[:8]
+
+    @property
+    def left(self) -> timedelta:
+        return self.request.due_at - self.now
 
     @property
     def is_late(self) -> bool:
@@ -42,37 +60,108 @@ class Queued:
         return not self.request.ended_at and self.left < LATE_SOON
 
     @property
+    def waits_for_approval(self) -> bool:
+        return self.request.state == STATES.RECEIVED
+
+    @property
+    def asks_somebody(self) -> bool:
+        """Whether it has stopped and does not go on by itself."""
+        return bool(self.request.question) or self.has_stopped
+
+    @property
     def needs_attention(self) -> bool:
-        waits = self.request.state == STATES.RECEIVED or bool(self.request.question)
-        return waits or any(store.needs_attention for store in self.stores)
+        return self.waits_for_approval or self.asks_somebody
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """Of the last 30 days."""
+class Listed:
+    """The requests behind one number."""
 
-    received: int
-    completed: int
-    cancelled: int
-    median_seconds: float | None
-    """From the request, or the end of its cooling-off, to the certificate."""
+    title: str
+    rows: list[Queued]
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.rows) >= SHOWN
 
 
 def waiting(now: datetime) -> list[Queued]:
     """Those that are not at their end, the most urgent first."""
-    found = DeletionRequest.objects.filter(kind=DeletionRequest.Kind.ERASURE).exclude(state__in=ENDED)
-    rows = [_queued(one, now) for one in found.prefetch_related("steps").order_by("created_at")[:SHOWN]]
+    rows = _rows(_waiting(), now)
     return sorted(rows, key=lambda one: (not one.needs_attention, one.left))
+
+
+def glanced_at(now: datetime) -> list[Queued]:
+    """The same without their stores: one query, for the overview."""
+    return [_queued(one, now) for one in _glanced(_waiting())[:SHOWN]]
+
+
+def _waiting() -> QuerySet[DeletionRequest]:
+    return _erasures().exclude(state__in=ENDED).order_by("created_at")
 
 
 def ended(now: datetime) -> list[Queued]:
     """The latest that are."""
-    found = DeletionRequest.objects.filter(kind=DeletionRequest.Kind.ERASURE, state__in=ENDED)
-    return [_queued(one, now) for one in found.prefetch_related("steps").order_by("-ended_at")[:20]]
+    return _rows(_erasures().filter(ended_at__isnull=False).order_by("-ended_at"), now, most=20)
 
 
-def _queued(request: DeletionRequest, now: datetime) -> Queued:
-    return Queued(request, requests.progress(request), request.due_at - now)
+def listed(kind: str, since: datetime, now: datetime, day: date | None = None) -> Listed | None:
+    """What is behind a number of the page, the newest first; None for a number that there is not.
+
+    Args:
+        day: of what expires, the day in UTC on which it does.
+    """
+    erasures = _erasures()
+    gone = erasures.filter(ended_at__gte=since, ended_at__lt=now).order_by("-ended_at")
+    certified = gone.filter(state=STATES.CERTIFIED)
+    if kind == "expiring" and day:
+        begin = datetime.combine(day, time(), tzinfo=UTC)
+        steps_then = DeletionStep.objects.filter(
+            residual_until__gte=begin, residual_until__lt=begin + timedelta(days=1)
+        )
+        found = erasures.filter(pk__in=steps_then.values("request_id")).order_by("-created_at")
+        return Listed(f"What could be brought back until {day:%B} {day.day}", _rows(found, now))
+    late = Q(purge_at__isnull=True, created_at__lt=now - OUTER_LIMIT) | Q(purge_at__lt=now - OUTER_LIMIT)
+    offered: dict[str, tuple[str, QuerySet[DeletionRequest]]] = {
+        "received": ("Received", erasures.filter(created_at__gte=since, created_at__lt=now)),
+        "completed": ("Completed", certified),
+        "cancelled": ("Cancelled", gone.filter(state=STATES.CANCELLED)),
+        "late": ("Completed past their 72 hours", certified.filter(ended_at__gt=_due())),
+        "overdue": ("On their way, past their 72 hours", erasures.exclude(state__in=ENDED).filter(late)),
+    }
+    if kind not in offered:
+        return None
+    title, rows = offered[kind]
+    return Listed(title, _rows(rows, now))
+
+
+def _erasures() -> QuerySet[DeletionRequest]:
+    return DeletionRequest.objects.filter(kind=DeletionRequest.Kind.ERASURE)
+
+
+def _due() -> CombinedExpression:
+    return Coalesce("purge_at", "created_at") + OUTER_LIMIT
+
+
+def _rows(found: QuerySet[DeletionRequest], now: datetime, most: int = SHOWN) -> list[Queued]:
+    read = _glanced(found).prefetch_related("steps")[:most]
+    return [_queued(one, now, requests.progress(one)) for one in read]
+
+
+def _glanced(found: QuerySet[DeletionRequest]) -> QuerySet[DeletionRequest]:
+    """With what of their steps decides how urgent they are."""
+    mine = DeletionStep.objects.filter(request=OuterRef("pk")).order_by()
+    failing = mine.filter(failures__gte=steps.ALARM_AFTER)
+    return found.annotate(
+        has_stopped=Exists(mine.exclude(needs_attention="")),
+        held_since=Subquery(mine.exclude(held_at=None).order_by("held_at").values("held_at")[:1]),
+        failing=ArraySubquery(failing.values(told=JSONObject(store="store", failures="failures"))),
+    )
+
+
+def _queued(one: Any, now: datetime, stores: Sequence[StoreProgress] = ()) -> Queued:
+    failing = [(each["store"], each["failures"]) for each in one.failing]
+    return Queued(one, now, one.has_stopped, one.held_since, failing, stores)
 
 
 def stores(rows: Sequence[Queued]) -> list[tuple[str, str]]:
@@ -89,43 +178,32 @@ def in_columns(rows: Sequence[Queued], columns: Sequence[tuple[str, str]]) -> li
     return found
 
 
-def residuals(now: datetime) -> list[tuple[datetime, str, int]]:
-    """Until when a store could still bring something back: (moment, store, how many requests), the nearest first."""
-    found = DeletionStep.objects.filter(residual_until__gt=now).values_list("residual_until", "store")
-    counted: dict[tuple[datetime, str], int] = {}
-    for until, store in found.order_by("residual_until")[:1000]:
-        if until is None:
-            continue
-        day = until.replace(hour=0, minute=0, second=0, microsecond=0)
-        key = day, requests.TITLES.get(store, store)
-        counted[key] = counted.get(key, 0) + 1
-    return [(day, store, count) for (day, store), count in sorted(counted.items())[:12]]
+@dataclass(frozen=True)
+class StoreSummary:
+    """One store over all requests that are on their way."""
+
+    title: str
+    requests: int
+    absent: int
+    asking: int
+    held: int
+    least_left: timedelta
+    """Of the request that has the least time left and is not done here."""
 
 
-def metrics(now: datetime) -> Metrics:
-    since = now - timedelta(days=30)
-    erasures = DeletionRequest.objects.filter(kind=DeletionRequest.Kind.ERASURE)
-    certified = erasures.filter(state=STATES.CERTIFIED, ended_at__gte=since)
-    took = [
-        (end - (begin or asked)).total_seconds()
-        for end, begin, asked in certified.values_list("ended_at", "purge_at", "created_at")[:5000]
-        if end
-    ]
-    return Metrics(
-        received=erasures.filter(created_at__gte=since).count(),
-        completed=len(took),
-        cancelled=erasures.filter(state=STATES.CANCELLED, ended_at__gte=since).count(),
-        median_seconds=median(took) if took else None,
+def by_store(rows: Sequence[Queued]) -> list[StoreSummary]:
+    return [_summary(title, name, rows) for name, title in stores(rows)]
+
+
+def _summary(title: str, name: str, rows: Sequence[Queued]) -> StoreSummary:
+    found = [(row, store) for row in rows for store in row.stores if store.store == name]
+    done = {DeletionStep.State.ABSENT, DeletionStep.State.GIVEN_UP}
+    left = [row.left for row, store in found if store.state not in done]
+    return StoreSummary(
+        title=title,
+        requests=len(found),
+        absent=sum(store.state == DeletionStep.State.ABSENT for _, store in found),
+        asking=sum(bool(store.needs_attention) for _, store in found),
+        held=sum(store.held for _, store in found),
+        least_left=min(left, default=timedelta(0)),
     )
-
-
-def alarms(rows: Sequence[Queued]) -> list[str]:
-    """What somebody must see to, loudest first."""
-    said = [f"Request {row.name} is past its 72 hours." for row in rows if row.is_late]
-    for row in rows:
-        failing = [step for step in row.request.steps.all() if step.failures >= steps.ALARM_AFTER]
-        said += [
-            f"Request {row.name}: {requests.TITLES.get(step.store, step.store)} has failed {step.failures} times."
-            for step in failing
-        ]
-    return said

@@ -1,15 +1,20 @@
-"""*Deletion requests*: support's queue, and what can be done with each of them."""
+"""*Deletion status*: support's queue, what can be done with each request, and how long erasing takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
-from privacy import deletion_queue, holders
+from privacy import deletion_metrics, deletion_problems, deletion_queue, holders, residual_calendar
+from privacy.deletion_problems import Problem
+from privacy.deletion_queue import Queued
 from privacy.erasure import requests
 from privacy.models import Certificate, DeletionRequest, DeletionStep
 
@@ -27,30 +32,51 @@ class Headline:
 
 
 class DeletionRequests:
-    """The queue; with `?request=` one of them, store by store."""
+    """The queue; with `?request=` one of them, store by store; with `?rows=` what is behind a number."""
 
-    title = "Deletion requests"
+    title = "Deletion status"
     slug = "deletion-requests"
     permission = "privacy.view_deletionrequest"
     template_name = "privacy/deletion_requests.html"
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         now = timezone.now()
+        chosen_range = deletion_metrics.chosen_range(request.GET.get("range", ""))
         waiting, ended = deletion_queue.waiting(now), deletion_queue.ended(now)
         stores = deletion_queue.stores([*waiting, *ended])
-        chosen = self._chosen(request)
+        listed = deletion_queue.listed(
+            request.GET.get("rows", ""), now - chosen_range.span, now, day_of(request)
+        )
+        report = deletion_metrics.report(chosen_range, now)
         return {
+            "now": now,
+            "ranges": deletion_metrics.RANGES,
+            "range": chosen_range,
             "waiting": deletion_queue.in_columns(waiting, stores),
+            "is_cut": len(waiting) >= deletion_queue.SHOWN,
             "ended": deletion_queue.in_columns(ended, stores),
             "stores": stores,
-            "alarms": deletion_queue.alarms(waiting),
-            "metrics": deletion_queue.metrics(now),
-            "residuals": deletion_queue.residuals(now),
+            "by_store": deletion_queue.by_store(waiting),
+            "problems": deletion_problems.problems(waiting, ""),
+            "metrics": report.total,
+            "report": report,
+            "overdue": sum(row.is_late for row in waiting),
+            "residuals": residual_calendar.read(now),
+            "listed": listed,
+            "listed_stores": (columns := deletion_queue.stores(listed.rows) if listed else []),
+            "listed_rows": deletion_queue.in_columns(listed.rows, columns) if listed else [],
+            **self._about_chosen(request),
+        }
+
+    def _about_chosen(self, request: HttpRequest) -> dict[str, Any]:
+        chosen = self._chosen(request)
+        return {
             "chosen": chosen,
-            "steps": [(holders_title(step), step) for step in chosen.steps.all()] if chosen else [],
+            "steps": shown_steps(chosen) if chosen else [],
             "certificate": Certificate.objects.filter(pk=chosen.pk).first() if chosen else None,
             "may_ask": request.user.has_perm(ASK),
             "may_change": request.user.has_perm(CHANGE),
+            "may_give_up": request.user.has_perm(APPROVE),
             "may_approve": request.user.has_perm(APPROVE) and may_be_second(chosen, request),
         }
 
@@ -61,13 +87,18 @@ class DeletionRequests:
             return None
         return DeletionRequest.objects.filter(pk=wanted).first()
 
+    @cached_property
+    def _waiting(self) -> list[Queued]:
+        """Read once for the headline and the problems: there is a dashboard for each request."""
+        return deletion_queue.glanced_at(timezone.now())
+
+    def problems(self, request: HttpRequest) -> list[Problem]:
+        return deletion_problems.problems(self._waiting, reverse("admin:dashboard", args=[self.slug]))
+
     def headline(self, request: HttpRequest) -> Headline:
-        rows = deletion_queue.waiting(timezone.now())
-        if alarms := deletion_queue.alarms(rows):
-            return Headline("unhealthy", alarms[0])
-        waits = [row for row in rows if row.needs_attention]
-        if waits:
-            return Headline("degraded", f"{len(waits)} of {len(rows)} need somebody to look at them")
+        rows = self._waiting
+        if found := deletion_problems.problems(rows, ""):
+            return Headline(found[0].state, said_of(found, len(rows)))
         if not rows:
             return Headline("healthy", "Nobody waits to be erased")
         return Headline("healthy", f"{len(rows)} on their way, none late")
@@ -89,12 +120,23 @@ class DeletionRequests:
             raise ValidationError(str(error)) from error
 
 
-def holders_title(step: DeletionStep) -> str:
-    """What the holder is called; its name when it is configured no more."""
+def said_of(problems: list[Problem], waiting: int) -> str:
+    if len(problems) == 1:
+        return problems[0].sentence
+    return f"{len(problems)} things to see to, {waiting} request{'' if waiting == 1 else 's'} on the way"
+
+
+def day_of(request: HttpRequest) -> date | None:
     try:
-        return holders.get(step.holder).title
-    except KeyError:
-        return step.holder
+        return date.fromisoformat(request.GET.get("day", ""))
+    except ValueError:
+        return None
+
+
+def shown_steps(chosen: DeletionRequest) -> list[tuple[str, DeletionStep, bool]]:
+    """Each with the title of its place, and whether that is out of use, so that somebody may give it up."""
+    steps = chosen.steps.select_related("request")
+    return [(holders.title_of(step.holder), step, requests.is_out_of_use(step)) for step in steps]
 
 
 def may_be_second(chosen: DeletionRequest | None, request: HttpRequest) -> bool:
@@ -166,6 +208,18 @@ def release(request: HttpRequest, staff: str) -> str:
     return f"{requests.release(step_of(request), staff).holder} goes on."
 
 
+def give_up(request: HttpRequest, staff: str) -> str:
+    """
+    Raises:
+        ValidationError: it is not to be given up, and why.
+    """
+    try:
+        step = requests.give_up(step_of(request), staff, because(request))
+    except requests.StillInUse as error:
+        raise ValidationError(str(error)) from error
+    return f"{step.holder} is given up; the certificate will say so."
+
+
 def unknown(request: HttpRequest, staff: str) -> str:
     raise ValidationError("This page has no such button.")
 
@@ -179,4 +233,5 @@ ACTS: dict[str, tuple[str, Callable[[HttpRequest, str], str]]] = {
     "retry": (CHANGE, retry),
     "hold": (CHANGE, hold),
     "release": (CHANGE, release),
+    "give_up": (APPROVE, give_up),
 }

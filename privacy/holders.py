@@ -50,12 +50,14 @@ class Plan:
     Attributes:
         rows: how many rows, lines or keys.
         of: among how many in all, for the guard against an unusually large share; None when that is not known.
+        claimed: how many of the rows are anonymous ones of the visits, for the guard against claims of others' visits.
         details: JSON, whatever `erase` must know once the log is empty; emptied when the request ends.
     """
 
     rows: int
     of: int | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    claimed: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class BaseHolder(ABC):
     title: ClassVar[str]
     """What of it, for staff and the person: `Searches, clicks, carts and orders`."""
     phase: ClassVar[int] = COPIES
+    people_at_once: ClassVar[int] = 1
+    """For how many `verify_all` is asked: more than one where all of the store is read, within a step's lease."""
     models: ClassVar[frozenset[str]] = frozenset()
     """Labels of the models it answers for, such as `capture.Event`: `privacy.checks` finds those with no holder."""
 
@@ -142,6 +146,10 @@ class BaseHolder(ABC):
     def verify(self, task: Task) -> Finding:
         """Reads the store again. Failures are findings (`unreachable`, `forbidden`), not exceptions."""
 
+    def verify_all(self, tasks: Sequence[Task]) -> Sequence[Finding]:
+        """The same for up to `people_at_once`: a finding for each task, in order."""
+        return [self.verify(task) for task in tasks]
+
     @abstractmethod
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
         """What there is, as (file name without suffix, JSON object), files one after another.
@@ -156,8 +164,17 @@ class BaseHolder(ABC):
 
 
 def get(name: str) -> BaseHolder:
-    """The holder of this name; made once a process."""
+    """The holder of this name; made once a process.
+
+    Raises:
+        KeyError: there is none in DATA_HOLDERS (any more).
+    """
     return _made(settings.DATA_HOLDERS[name])
+
+
+def title_of(name: str) -> str:
+    """What the holder has; its name when it is in DATA_HOLDERS no more."""
+    return get(name).title if name in settings.DATA_HOLDERS else name
 
 
 @lru_cache

@@ -22,6 +22,7 @@ from privacy.models import (
     ConsentRecord,
     DataExport,
     DeletionRequest,
+    PersonLookup,
     PrivacyLink,
     PrivacySettings,
     StaffAccess,
@@ -29,7 +30,14 @@ from privacy.models import (
     Tombstone,
 )
 
-BY_SUBJECT: tuple[type[Model], ...] = (PrivacySettings, ConsentRecord, StaffAccess, DataExport, PrivacyLink)
+BY_SUBJECT: tuple[type[Model], ...] = (
+    PrivacySettings,
+    ConsentRecord,
+    StaffAccess,
+    PersonLookup,
+    DataExport,
+    PrivacyLink,
+)
 """In the order in which they go; the subject comes last."""
 COLUMN = "subject_id"
 OF_THE_REQUEST = frozenset({"privacy.DeletionRequest"})
@@ -71,6 +79,7 @@ class PrivacyHolder(BaseHolder):
             "settings": "What you allow now; missing while you never changed anything and have the defaults.",
             "consents": "Each change of what you allow: before and after, who made it, and the words you were shown.",
             "staff_accesses": "Who of the staff looked at you, by role, when, at what, and why.",
+            "staff_lookups": "The look-ups in which they did so, of the last 90 days: from when to when, and why.",
             "exports": "Exports like this one that you asked for.",
             "links": "Links to your privacy page that the shop was given for you, and whether they were used.",
         }
@@ -148,8 +157,12 @@ def _exported(subject_id: UUID) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "consents", row | {"words": words}
     accesses = _of(StaffAccess, subject_id)
     roles = staff_accesses.roles(set(accesses.values_list("actor", flat=True)))
-    for row in _rows(accesses.order_by("id"), "actor", "at", "page", "reason"):
+    for row in _rows(accesses.order_by("id"), "actor", "at", "page", "category", "reason"):
         yield "staff_accesses", {"role": roles.get(row.pop("actor")) or STAFF} | row
+    lookups = _of(PersonLookup, subject_id)
+    roles = staff_accesses.roles(set(lookups.values_list("actor", flat=True)))
+    for row in _rows(lookups.order_by("opened_at"), *LOOKUP):
+        yield "staff_lookups", {"role": roles.get(row.pop("actor")) or STAFF} | row
     for row in _rows(_of(DataExport, subject_id).order_by("created_at"), *EXPORT):
         yield "exports", row
     for row in _rows(_of(PrivacyLink, subject_id).order_by("expires_at"), "expires_at", "used_at"):
@@ -162,6 +175,7 @@ def _rows(rows: QuerySet[Any], *columns: str) -> Iterator[dict[str, Any]]:
 
 LANGUAGES = ("en", "fr")
 SETTINGS = tuple(field.name for field in PrivacySettings._meta.concrete_fields if field.name != "subject")
+LOOKUP = ("actor", "opened_at", "expires_at", "ended_at", "category", "reason")
 CONSENT = ("purpose", "value_before", "value_after", "text_version", "actor", "at")
 EXPORT = ("state", "created_at", "ready_at", "expires_at", "downloaded_at", "size")
 STAFF = "member of staff"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from privacy import exporting
+from privacy import exporting, lookups, metrics
 from privacy.erasure import machine, retention
 
 
@@ -21,7 +21,15 @@ def report_overdue_deletions() -> int:
 @shared_task
 def enforce_retention() -> int:
     """Begins to purge what is older than each person allows."""
-    return retention.enforce()
+    people = retention.enforce()
+    metrics.note_night(people)
+    return people
+
+
+@shared_task
+def count_privacy() -> bool:
+    """Counts the privacy metrics when they are due."""
+    return metrics.count_due()
 
 
 @shared_task
@@ -29,3 +37,9 @@ def make_exports() -> None:
     """Makes the exports that were asked for, and empties those that nobody took in time."""
     exporting.make_due()
     exporting.expire()
+
+
+@shared_task
+def prune_lookups() -> int:
+    """Removes look-ups that ended long ago; what was looked at in them stays."""
+    return lookups.prune()

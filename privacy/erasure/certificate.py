@@ -12,7 +12,6 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from django.conf import settings
 
 from privacy import holders
 from privacy.erasure import canonical, certificate_keys, certificate_wording
@@ -64,13 +63,14 @@ def content_of(request: DeletionRequest) -> dict[str, Any]:
         NotProven: a step of the request is not verified.
     """
     steps = sorted(request.steps.all(), key=lambda step: (step.phase, step.holder))
-    if not steps or any(step.presence != DeletionStep.Presence.ABSENT for step in steps):
+    if not steps or not all(is_proven(step) or is_given_up(step) for step in steps):
         raise NotProven("Only what was read again and found absent in every store is certified.")
+    given_up = any(is_given_up(step) for step in steps)
     return {
         "version": VERSION,
         "id": str(request.pk),
         "kind": request.kind,
-        "statement": certificate_wording.STATEMENTS[DeletionRequest.Kind(request.kind)],
+        "statement": certificate_wording.statement(DeletionRequest.Kind(request.kind), given_up),
         "before": minute(request.before),
         "asked_at": minute(request.created_at),
         "fenced_at": minute(request.fenced_at),
@@ -80,18 +80,28 @@ def content_of(request: DeletionRequest) -> dict[str, Any]:
     }
 
 
+def is_proven(step: DeletionStep) -> bool:
+    return step.presence == DeletionStep.Presence.ABSENT
+
+
+def is_given_up(step: DeletionStep) -> bool:
+    """Staff said that nobody can see to it any more: certified as that, never as absent."""
+    return (step.state, step.presence) == (DeletionStep.State.GIVEN_UP, DeletionStep.Presence.GIVEN_UP)
+
+
 def said_of(step: DeletionStep) -> dict[str, Any]:
-    known = step.holder in settings.DATA_HOLDERS
     return {
         "holder": step.holder,
         "store": step.store,
-        "title": holders.get(step.holder).title if known else step.holder,
-        "removed": step.planned or 0,
+        "title": holders.title_of(step.holder),
+        "removed": None if is_given_up(step) else step.planned or 0,
         "presence": step.presence,
         "residual_until": step.residual_until.astimezone(UTC).date().isoformat()
         if step.residual_until
         else None,
-        "verified_by": certificate_wording.verified_by(step.store),
+        "verified_by": certificate_wording.GIVEN_UP
+        if is_given_up(step)
+        else certificate_wording.verified_by(step.store),
     }
 
 

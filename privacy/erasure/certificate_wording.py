@@ -19,7 +19,18 @@ VERIFIED_BY = {
     "cloud_storage": "The objects were listed again, and their lines read.",
     "bigquery": "The tables were queried again for the person's rows, those in the streaming buffer included.",
 }
+GIVEN_UP = "Not verified: given up by staff. The place was taken out of use while the request was open."
+BUT = (
+    "All personal data held on one person was erased, but for the places that are said below to be given up: they were "
+    "taken out of use while the request was open, and whether anything is left there is not known. Every other store "
+    "was read again, and nothing was found. This certificate itself says nothing about who it was."
+)
+"""The statement when a place was given up."""
 OTHERWISE = "The store was read again."
+
+
+def statement(kind: DeletionRequest.Kind, is_given_up: bool) -> str:
+    return BUT if is_given_up else STATEMENTS[kind]
 
 
 def verified_by(store: str) -> str:

@@ -64,7 +64,8 @@ def _restless(now: datetime) -> QuerySet[DeletionRequest]:
     return DeletionRequest.objects.filter(is_due | is_planned | is_over).distinct()
 
 
-UNFINISHED = set(STEP) - {STEP.ABSENT}
+FINISHED = {STEP.ABSENT, STEP.GIVEN_UP}
+UNFINISHED = set(STEP) - FINISHED
 
 
 def refresh(request_id: UUID, now: datetime) -> bool:
@@ -118,10 +119,10 @@ def _follow(request: DeletionRequest, found: list[DeletionStep], now: datetime) 
             _start(request, found, now)
         return
     states = {STEP(step.state) for step in found}
-    if states == {STEP.ABSENT}:
+    if states <= FINISHED:
         request.state = STATES.VERIFIED
-        request.verified_at = max(step.verified_at for step in found if step.verified_at)
-    elif states <= {STEP.PURGED, STEP.ABSENT}:
+        request.verified_at = max((step.verified_at for step in found if step.verified_at), default=now)
+    elif states <= {STEP.PURGED, *FINISHED}:
         request.state = STATES.VERIFYING
     elif STEP.SETTLING in states and not states & {STEP.PURGING}:
         request.state = STATES.SETTLING
@@ -131,12 +132,12 @@ def _follow(request: DeletionRequest, found: list[DeletionStep], now: datetime) 
 
 def _start(request: DeletionRequest, found: Iterable[DeletionStep], now: datetime) -> None:
     """Lets the steps erase what they have planned, unless a guard asks first. What was answered is not asked again."""
-    totals = {step.holder: (step.plan or {}).get("of") for step in found}
     is_asked = request.kind == DeletionRequest.Kind.ERASURE
-    asked = guards.questions(list(found), totals) if is_asked else {}
+    asked = guards.questions(list(found), len(request.sessions)) if is_asked else {}
     for guard, question in asked.items():
         if guard not in request.answered:
             request.guard, request.question = guard, question
+            break
     if request.question:
         logger.error("The erasure %s stops, for somebody to look at it.", request)
     else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -17,6 +18,7 @@ from privacy.models import Actor, DeletionRequest, DeletionStep, Subject
 COOLING_OFF = timedelta(hours=24)
 LONGEST_COOLING_OFF = timedelta(days=7)
 STATES = DeletionRequest.State
+STEP, PRESENCE = DeletionStep.State, DeletionStep.Presence
 
 
 class NotFound(LookupError):
@@ -29,6 +31,10 @@ class TooLate(Exception):
 
 class SamePerson(Exception):
     """Two people have to agree, and this is the first of them again."""
+
+
+class StillInUse(Exception):
+    """The place is in DATA_HOLDERS, so what is there can be erased and read again."""
 
 
 class NamesThePerson(ValueError):
@@ -153,7 +159,8 @@ def let_go_on(request_id: UUID, staff: str) -> DeletionRequest:
         request.question, request.answered_by = "", staff
         request.answered = [*request.answered, request.guard]
         request.save(update_fields=["question", "answered_by", "answered"])
-        request.steps.update(plan=None, planned=None, available_at=timezone.now())
+        to_plan = request.steps.exclude(state=STEP.GIVEN_UP)
+        to_plan.update(plan=None, planned=None, available_at=timezone.now())
     return request
 
 
@@ -196,6 +203,49 @@ def retry(step_id: int, staff: str) -> DeletionStep:
         step.needs_attention, step.available_at = "", timezone.now()
         step.save(update_fields=["needs_attention", "available_at"])
     return step
+
+
+def give_up(step_id: int, staff: str, reason: str) -> DeletionStep:
+    """Staff say that nobody can see to a place that was taken out of DATA_HOLDERS, for the request to come to its end.
+
+    The certificate says so, and never that nothing is there. What says who the person is cannot be given up: at the end
+    the shop would go on to know them.
+
+    Raises:
+        StillInUse: the place is in DATA_HOLDERS.
+        TooLate: it is read again already, or a worker is at it at this moment, or it cannot be given up.
+        NamesThePerson: the reason, which is kept, does.
+        ValueError: there is no reason.
+    """
+    with transaction.atomic():
+        step = DeletionStep.objects.select_for_update(of=("self",)).select_related("request").get(pk=step_id)
+        _may_be_given_up(step)
+        if not (reason := _unnamed(reason.strip(), step.request.subject_id)):
+            raise ValueError("Say why.")
+        step.state, step.presence, step.plan = STEP.GIVEN_UP, PRESENCE.GIVEN_UP, step.plan or {}
+        step.lease_token = step.leased_until = step.verified_at = step.residual_until = None
+        step.needs_attention, step.found = "", 0
+        step.last_error = f"Given up by {staff}"
+        step.save()
+        audit.record(staff, "give up a store in an erasure", str(step), reason=reason)
+    return step
+
+
+def is_out_of_use(step: DeletionStep) -> bool:
+    """Whether nobody can see to the step any more, so that staff may give it up."""
+    is_open = step.state not in {STEP.ABSENT, STEP.GIVEN_UP} and step.request.state in steps.AT_WORK
+    return is_open and step.holder not in settings.DATA_HOLDERS and step.phase != holders.REMAINS
+
+
+def _may_be_given_up(step: DeletionStep) -> None:
+    if step.holder in settings.DATA_HOLDERS:
+        raise StillInUse(f"{step.holder} is in DATA_HOLDERS: it can be tried again, not given up.")
+    if step.state in {STEP.ABSENT, STEP.GIVEN_UP} or step.request.state not in steps.AT_WORK:
+        raise TooLate("There is nothing to give up.")
+    if step.phase == holders.REMAINS:
+        raise TooLate("What says who the person is cannot be given up: put the holder back.")
+    if step.leased_until and step.leased_until > timezone.now():
+        raise TooLate("A worker is at it at this moment; try again in a few seconds.")
 
 
 def get(user_id: str, request_id: UUID) -> DeletionRequest:

@@ -71,6 +71,8 @@ FILES = {
     "consents": "Chaque changement de ce que vous permettez : avant et après, par qui, et les mots qui vous "
     "ont été montrés.",
     "staff_accesses": "Qui du personnel vous a regardé, par fonction, quand, quoi et pourquoi.",
+    "staff_lookups": "Les recherches de votre profil dans lesquelles c'est arrivé, depuis 90 jours : de quand à "
+    "quand, et pourquoi.",
     "exports": "Les exports comme celui-ci que vous avez demandés.",
     "links": "Les liens vers votre page que la boutique a reçus pour vous, et s'ils ont servi.",
 }

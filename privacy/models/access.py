@@ -3,8 +3,11 @@
 import uuid
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
+
+from privacy.models.lookups import LookupReason
 
 
 class DataExport(models.Model):
@@ -33,6 +36,12 @@ class DataExport(models.Model):
     )
     size = models.BigIntegerField(null=True, help_text="Bytes of the zip.")
 
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="export_by_time"),
+            models.Index(fields=["created_at"], condition=models.Q(state="requested"), name="export_waiting"),
+        ]
+
     def __str__(self) -> str:
         return str(self.id)
 
@@ -58,12 +67,19 @@ class StaffAccess(models.Model):
     at = models.DateTimeField(db_default=Now(), editable=False)
     actor = models.CharField(max_length=150, help_text="Staff user name; the person is shown the role only.")
     page = models.CharField(max_length=64, help_text="What was looked at.")
+    category = models.CharField(
+        max_length=16, blank=True, choices=LookupReason, default="", db_default="",
+        help_text="The usual reason that was chosen, if one was: told to the person in their language.",
+    )  # fmt: skip
     reason = models.TextField()
 
     class Meta:
         verbose_name_plural = "staff accesses"
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["subject_id", "-id"], name="access_by_subject")]
+        indexes: ClassVar = [
+            models.Index(fields=["subject_id", "-id"], name="access_by_subject"),
+            BrinIndex(fields=["at"], name="access_by_time", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.page}"

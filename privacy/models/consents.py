@@ -1,5 +1,6 @@
 """What each person allows, and when they said so."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -65,7 +66,10 @@ class ConsentRecord(models.Model):
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["subject", "-id"], name="consent_by_subject")]
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="consent_by_subject"),
+            BrinIndex(fields=["at"], name="consent_by_time", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject_id}: {self.purpose}"

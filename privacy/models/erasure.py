@@ -77,7 +77,8 @@ class DeletionRequest(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         permissions: ClassVar = [
-            ("approve_deletionrequest", "Can approve what others of the staff asked for")
+            ("approve_deletionrequest", "Can approve what others of the staff asked for"),
+            ("view_metrics", "Can view the privacy metrics, which name nobody"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -85,6 +86,19 @@ class DeletionRequest(models.Model):
                 condition=models.Q(subject_id__isnull=False, kind="erasure") & ~models.Q(state="cancelled"),
                 name="one_open_request_per_subject",
             )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(kind="erasure") & ~models.Q(state__in=["certified", "cancelled"]),
+                name="deletion_open",
+            ),
+            models.Index(fields=["created_at"], condition=models.Q(kind="erasure"), name="deletion_received"),
+            models.Index(
+                fields=["ended_at"],
+                condition=models.Q(kind="erasure", ended_at__isnull=False),
+                name="deletion_ended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -115,10 +129,11 @@ class DeletionStep(models.Model):
         PURGING = "purging", "Purging"
         SETTLING = "settling", "Settling"
         PURGED = "purged", "Purged"
+        GIVEN_UP = "given_up", "Given up by staff"
         ABSENT = "absent", "Absent"
 
     class Presence(models.TextChoices):
-        """What a reader of the store can say; only `absent` is success."""
+        """What a reader of the store can say; only `absent` is success. Of what is given up, nobody can say a thing."""
 
         UNKNOWN = "", "Not read yet"
         ABSENT = "absent", "Absent"
@@ -126,6 +141,7 @@ class DeletionStep(models.Model):
         UNSUPPORTED = "unsupported", "Cannot be read"
         FORBIDDEN = "forbidden", "Not allowed to read"
         UNREACHABLE = "unreachable", "Does not answer"
+        GIVEN_UP = "given_up", "Not verified: given up by staff"
 
     request = models.ForeignKey(DeletionRequest, on_delete=models.CASCADE, related_name="steps")
     holder = models.CharField(max_length=32)
@@ -166,7 +182,12 @@ class DeletionStep(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["available_at"], condition=~models.Q(state="absent"), name="privacy_step_due"
-            )
+            ),
+            models.Index(
+                fields=["residual_until"],
+                condition=models.Q(residual_until__isnull=False),
+                name="deletion_residual",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,6 @@ from privacy.pages import languages, people, sessions
 from privacy.pages.people import Person
 from privacy.pages.sessions import SAID, PersonSession
 
-POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 NAVIGATION = ("home", "settings", "export", "deletion", "accesses", "history")
 OTHER_LANGUAGES = {"en": ("fr", "Français"), "fr": ("en", "English")}
 
@@ -106,11 +105,10 @@ def show(
 
 
 def guard(response: HttpResponseBase) -> None:
-    """Nobody keeps the page, frames it, runs anything in it, or learns its address.
+    """Nobody keeps the page or learns its address; `leafloaf.headers` keeps anybody from framing or scripting it.
 
     Not `no-referrer`: browsers then send `Origin: null` with a form, and the check of its origin would refuse it.
     """
-    response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Vary"] = "Accept-Language, Cookie"

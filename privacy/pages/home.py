@@ -10,6 +10,7 @@ from privacy.consent import Changes
 from privacy.forms import SettingsForm
 from privacy.models import Actor, ConsentRecord, Purpose, StaffAccess, Subject
 from privacy.pages.base import PersonPage
+from privacy.words import WORDS
 
 LISTED = 200
 """Of the choices, and of the accesses, at most: the export has them all."""
@@ -90,5 +91,14 @@ class AccessesPage(SubjectPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         found = list(StaffAccess.objects.filter(subject_id=self.subject.pk)[:LISTED])
         roles = staff_accesses.roles({access.actor for access in found})
-        accesses = [{"access": one, "role": roles[one.actor] or self.say("role.none")} for one in found]
-        return self.show("accesses", accesses=accesses)
+        return self.show("accesses", accesses=[self.told(one, roles[one.actor]) for one in found])
+
+    def told(self, access: StaffAccess, role: str) -> dict[str, Any]:
+        """Of a look-up the usual reason is told; what else staff wrote is in the export."""
+        page = f"looked.{access.page}"
+        return {
+            "at": access.at,
+            "role": role or self.say("role.none"),
+            "page": self.say(page) if page in WORDS[self.language] else access.page,
+            "why": self.say(f"reason.{access.category}") if access.category else access.reason,
+        }

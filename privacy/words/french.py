@@ -107,7 +107,7 @@ WORDS = {
     "by.shop": "La boutique, pour vous",
     "by.staff": "Le personnel de la boutique",
     "by.gpc": "Votre navigateur, par Global Privacy Control",
-    # Staff accesses
+    # Staff accesses, with what staff pages are called
     "accesses.nav": "Consultations",
     "accesses.title": "Qui a consulté vos données",
     "accesses.lead": "Le personnel doit dire pourquoi avant de voir quoi que ce soit sur vous. "
@@ -118,6 +118,22 @@ WORDS = {
     "accesses.what": "Quoi",
     "accesses.why": "Pourquoi",
     "role.none": "Un membre du personnel",
+    "looked.Privacy settings": "Vos réglages, vos choix et vos demandes",
+    "looked.Preference scores": "Vos préférences et leurs notes",
+    "looked.Reorder calendar": "Ce que vous rachèterez peut-être, et quand",
+    "looked.Recommendations": "Ce qui vous serait recommandé",
+    "looked.History": "Ce que vous avez fait ici",
+    "looked.One visit": "Ce que vous avez fait lors d'une visite",
+    "looked.One event": "Un de vos événements",
+    "looked.Events": "Vos événements",
+    "looked.Journey": "Ce que vous avez fait ici, dans l'ordre",
+    "looked.Memory graph": "Ce qui est retenu de vous",
+    "reason.question": "Vous nous avez posé une question",
+    "reason.order": "Un problème avec une commande",
+    "reason.fault": "Quelque chose qui vous était montré était faux",
+    "reason.privacy": "Une demande au sujet de vos données",
+    "reason.misuse": "Pour voir si quelqu'un d'autre s'est servi de votre compte",
+    "reason.other": "Une autre raison. Votre export la donne dans les mots de la personne qui a regardé.",
     # Export
     "export.nav": "Vos données",
     "export.title": "Emporter vos données",
@@ -212,6 +228,7 @@ WORDS = {
     "step.purging": "En cours d'effacement",
     "step.settling": "En attente de l'endroit",
     "step.purged": "Effacé ; à relire",
+    "step.given_up": "Non vérifié : cet endroit a été mis hors service, et le personnel y a renoncé",
     "step.absent": "Relu : il ne reste rien",
     "step.held": "Gel juridique : la loi exige que ceci soit conservé pour l'instant. "
     "Ce sera effacé à la fin du gel.",

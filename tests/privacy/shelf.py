@@ -18,6 +18,7 @@ class Shelf(BaseHolder):
 
     rows: ClassVar[dict[str, int]] = {}
     of: ClassVar[int | None] = None
+    claimed: ClassVar[int] = 0
     said: ClassVar[list[tuple[str, str]]] = []
     failures: ClassVar[list[Exception]] = []
     waits: ClassVar[list[datetime]] = []
@@ -28,14 +29,15 @@ class Shelf(BaseHolder):
     def clear(cls) -> None:
         for value in (cls.rows, cls.said, cls.failures, cls.waits, cls.findings, cls.visits):
             value.clear()
-        cls.of = None
+        cls.of, cls.claimed = None, 0
 
     def sessions(self, subject_id: Any) -> Sequence[str]:
         return self.visits
 
     def plan(self, scope: Scope) -> Plan:
         self._say("plan", scope)
-        return Plan(self.rows.get(str(scope.subject_id), 0), self.of, {"secret": str(scope.subject_id)})
+        rows = self.rows.get(str(scope.subject_id), 0)
+        return Plan(rows, self.of, {"secret": str(scope.subject_id)}, Shelf.claimed)
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         if self.failures:

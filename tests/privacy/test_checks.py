@@ -10,6 +10,7 @@ from pytest_django import Settings
 from privacy import checks as privacy_checks
 from privacy.checks import (
     holders_are_usable,
+    holders_exist,
     listeners_can_be_called,
     models_have_holders,
     query_words_can_be_asked,
@@ -52,6 +53,7 @@ def test_a_wrong_listener_is_named_with_what_is_wrong(settings: Settings, name: 
 
 def test_every_place_of_the_application_has_its_holder() -> None:
     found = [
+        *holders_exist(),
         *holders_are_usable(),
         *sinks_have_holders(),
         *models_have_holders(),

@@ -1,8 +1,6 @@
-"""How a deletion request goes from its receipt to its certificate, whatever its stores answer."""
+"""How a deletion request goes from its receipt to its certificate."""
 
 import json
-import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -11,11 +9,10 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection, transaction
-from pytest_django import Settings
 
 from privacy import holders, subjects
-from privacy.erasure import machine, requests, steps
-from privacy.holders import Finding, NeedsAttention, NotNow, Presence
+from privacy.erasure import machine, requests
+from privacy.holders import NotNow
 from privacy.models import (
     Actor,
     Certificate,
@@ -25,9 +22,10 @@ from privacy.models import (
     SuppressedSession,
     Tombstone,
 )
-from tests.privacy.shelf import HOLDERS, Copy, Shelf
+from tests.privacy.deleting import again, asked
+from tests.privacy.shelf import Shelf
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
 STATES = DeletionRequest.State
 ALL_OF_IT = [
     ("Shelf", "plan"),
@@ -39,28 +37,6 @@ ALL_OF_IT = [
     ("Copy", "verify"),
     ("Identity", "verify"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def shelves(settings: Settings) -> Iterator[None]:
-    settings.DATA_HOLDERS = HOLDERS
-    Shelf.clear()
-    yield
-    Shelf.clear()
-
-
-def asked(user_id: str = "user_1", rows: int = 3, **wait: float) -> DeletionRequest:
-    subject_id = subjects.resolve([user_id])[user_id]
-    Shelf.rows[str(subject_id)] = rows
-    return requests.open_for(user_id, Actor.USER, timedelta(**wait))
-
-
-def again(request: DeletionRequest) -> DeletionRequest:
-    return DeletionRequest.objects.get(pk=request.pk)
-
-
-def step(holder: str = "shelf") -> DeletionStep:
-    return DeletionStep.objects.get(holder=holder)
 
 
 def test_from_the_request_to_the_certificate() -> None:
@@ -211,118 +187,6 @@ def test_a_statement_that_began_before_the_fence_is_waited_for() -> None:
     assert again(request).state == STATES.CERTIFIED
 
 
-def test_a_store_that_is_away_is_tried_for_ever_and_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
-    Shelf.failures.extend(NotNow("connection refused") for _ in range(12))
-    request = asked()
-    now = datetime.now(UTC) + timedelta(seconds=1)
-    with caplog.at_level(logging.ERROR):
-        while Shelf.failures:
-            now += timedelta(hours=1)
-            with time_machine.travel(now, tick=False):
-                machine.advance_all()
-    assert caplog.text.count("has failed") >= 9
-    assert step().failures == 12
-    assert step().last_error == "connection refused"
-    with time_machine.travel(now + timedelta(hours=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_what_has_to_settle_waits_and_is_called_again() -> None:
-    request = asked()
-    later = datetime.now(UTC) + timedelta(minutes=30)
-    Shelf.waits.append(later)
-    machine.advance_all()
-    assert (again(request).state, step().state) == (STATES.SETTLING, "settling")
-    assert step().last_error == "not yet"
-    with time_machine.travel(later + timedelta(seconds=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert Shelf.said.count(("Shelf", "erase")) == 2
-
-
-@pytest.mark.parametrize("presence", [Presence.UNSUPPORTED, Presence.FORBIDDEN, Presence.UNREACHABLE])
-def test_what_cannot_be_read_is_not_absent(presence: Presence) -> None:
-    Shelf.findings.append(Finding(presence, said="403"))
-    request = asked()
-    machine.advance_all()
-    assert again(request).state == STATES.VERIFYING
-    assert not Certificate.objects.exists()
-    assert (step().presence, step().verified_at) == (presence, None)
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_what_is_found_again_is_purged_again() -> None:
-    Shelf.findings.append(Finding.of(2))
-    request = asked()
-    machine.advance_all()
-    assert (step().state, step().found) == ("waiting", 2)
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert Shelf.said.count(("Shelf", "erase")) == 2
-
-
-def test_what_somebody_must_look_at_stops_and_goes_on_when_told() -> None:
-    Shelf.failures.append(NeedsAttention("line 3 cannot be read"))
-    request = asked()
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=1), tick=False):
-        machine.advance_all()
-        machine.advance_all()
-        assert step().needs_attention == "line 3 cannot be read"
-        assert requests.progress(again(request))[0].needs_attention == "line 3 cannot be read"
-        requests.retry(step().pk, "sam")
-        machine.advance_all(until_quiet=True)
-        assert again(request).state == STATES.CERTIFIED
-
-
-def test_a_held_store_rests_until_it_is_released() -> None:
-    request = asked(hours=1)
-    Shelf.waits.append(datetime.now(UTC) + timedelta(minutes=1))
-    requests.expedite(request.pk)
-    machine.advance_all()
-    requests.hold(step().pk, "sam", "court order 7")
-    with time_machine.travel(datetime.now(UTC) + timedelta(days=30), tick=False):
-        machine.advance_all()
-        assert again(request).state == STATES.SETTLING
-        assert requests.progress(again(request))[0].held
-        requests.release(step().pk, "sam")
-        machine.advance_all(until_quiet=True)
-        assert again(request).state == STATES.CERTIFIED
-
-
-def test_nothing_to_erase_stops_and_asks() -> None:
-    request = asked(rows=0)
-    machine.advance_all()
-    assert "Nothing was found" in again(request).question
-    assert Shelf.said == [("Shelf", "plan"), ("Copy", "plan")]
-    requests.let_go_on(request.pk, "sam")
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_far_too_much_stops_and_asks_and_is_planned_anew() -> None:
-    Shelf.of = 2000
-    request = asked(rows=101)
-    machine.advance_all()
-    assert "101 of about 2,000" in again(request).question
-    assert Shelf.rows != {}
-    Shelf.rows[str(request.subject_id)] = 102
-    requests.let_go_on(request.pk, "sam")
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert step().planned == 102
-
-
-def test_a_share_of_little_is_not_judged() -> None:
-    Shelf.of = 900
-    request = asked(rows=900)
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
 def test_staff_need_a_second_person() -> None:
     Shelf.rows[str(subjects.resolve(["user_1"])["user_1"])] = 1
     request = requests.ask_on_behalf("user_1", "sam", "asked by letter")
@@ -361,43 +225,6 @@ def test_who_comes_back_is_somebody_else() -> None:
     machine.advance_all(until_quiet=True)
     assert [one.generation for one in requests.of_user("user_1")] == [2, 1]
     assert again(request).state == STATES.CERTIFIED
-
-
-def test_people_are_purged_together_and_alone_when_that_fails() -> None:
-    for number in range(5):
-        asked(f"user_{number}")
-    Copy.failures.append(NotNow("too much at once"))
-    machine.advance_all(until_quiet=True)
-    assert DeletionRequest.objects.filter(state=STATES.CERTIFIED).count() == 5
-
-
-def test_who_outlived_the_lease_cannot_settle() -> None:
-    request = asked()
-    machine.move(datetime.now(UTC))
-    now = datetime.now(UTC)
-    mine = steps.claim(steps.unplanned(now), now)
-    with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert not steps.settle(mine[0], state="waiting")
-
-
-def test_two_workers_do_not_do_the_same(django_db_blocker: Any) -> None:
-    for number in range(20):
-        asked(f"user_{number}")
-    connection.close()
-
-    def work(_: int) -> int:
-        try:
-            return machine.advance_all(until_quiet=True)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(4)))
-    machine.advance_all(until_quiet=True)
-    assert DeletionRequest.objects.filter(state=STATES.CERTIFIED).count() == 20
-    assert Shelf.said.count(("Shelf", "plan")) == 20
 
 
 def test_what_is_late_is_told() -> None:
@@ -452,61 +279,6 @@ def test_visits_are_suppressed_for_as_long_as_it_takes_and_a_month_more() -> Non
     assert SuppressedSession.objects.get().until == ended_at + timedelta(days=31)
 
 
-def test_a_holder_that_was_switched_on_while_somebody_thought_has_its_part(settings: Settings) -> None:
-    settings.DATA_HOLDERS = {name: path for name, path in HOLDERS.items() if name != "copy"}
-    request = asked(rows=0)
-    machine.advance_all()
-    settings.DATA_HOLDERS = HOLDERS
-    Shelf.rows[str(request.subject_id)] = 3
-    requests.let_go_on(request.pk, "sam")
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert set(request.steps.values_list("holder", "state")) == {(name, "absent") for name in HOLDERS}
-
-
-def test_another_question_is_asked_too() -> None:
-    request = asked(rows=0)
-    machine.advance_all()
-    Shelf.of = 6000
-    Shelf.rows[str(request.subject_id)] = 5000
-    requests.let_go_on(request.pk, "sam")
-    machine.advance_all()
-    assert "5,000 of about 6,000" in again(request).question
-    requests.let_go_on(request.pk, "sam")
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_what_nobody_expected_is_tried_again_said_loudly_and_holds_nobody_else_up(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    first, second = asked("user_1"), asked("user_2")
-    Shelf.failures.extend([KeyError("user_1"), KeyError("user_1")])
-    machine.advance_all()
-    states = sorted(again(request).state for request in (first, second))
-    assert states == [STATES.CERTIFIED, STATES.PURGING]
-    failing = DeletionStep.objects.get(failures=1)
-    assert failing.last_error.startswith("KeyError")
-    assert "user_1" not in failing.last_error + caplog.text
-
-
-def test_who_outlived_the_lease_does_not_begin_again() -> None:
-    request = asked()
-    now = datetime.now(UTC) + timedelta(seconds=1)
-    with time_machine.travel(now, tick=False):
-        machine.move(now)
-        for claimed in iter(lambda: steps.claim(steps.unplanned(now), now), []):
-            steps.plan(claimed)
-        machine.move(now)
-        mine = steps.claim(steps.unpurged(now), now)
-    with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
-        machine.advance_all(until_quiet=True)
-        Shelf.said.clear()
-        steps.purge(mine)
-    assert Shelf.said == []
-    assert again(request).state == STATES.CERTIFIED
-
-
 def test_the_person_need_not_wait_for_the_second_of_the_staff() -> None:
     Shelf.rows[str(subjects.resolve(["user_1"])["user_1"])] = 1
     waiting = requests.ask_on_behalf("user_1", "sam", "asked by letter")
@@ -514,25 +286,6 @@ def test_the_person_need_not_wait_for_the_second_of_the_staff() -> None:
     assert (opened.pk, opened.state, opened.actor) == (waiting.pk, STATES.FENCED, Actor.USER)
     machine.advance_all(until_quiet=True)
     assert again(opened).state == STATES.CERTIFIED
-
-
-def test_a_store_can_be_held_before_anything_begins() -> None:
-    request = asked(hours=1)
-    requests.hold(step("copy").pk, "sam", "court order 7")
-    requests.expedite(request.pk)
-    machine.advance_all()
-    assert again(request).state == STATES.PURGING
-    assert ("Copy", "erase") not in Shelf.said
-    requests.release(step("copy").pk, "sam")
-    machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_what_a_worker_is_at_cannot_be_held() -> None:
-    asked(hours=1)
-    DeletionStep.objects.update(leased_until=datetime.now(UTC) + timedelta(minutes=1))
-    with pytest.raises(requests.TooLate, match="at this moment"):
-        requests.hold(step().pk, "sam", "court order 7")
 
 
 @pytest.mark.parametrize("reason", ["USER_1 wrote", "it is {pseudonym}"])
@@ -549,40 +302,3 @@ def test_what_is_late_is_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=73), tick=False):
         assert machine.report_overdue() == 1
     assert f"{request.pk} is past its 72 hours" in caplog.text
-
-
-def test_a_store_is_read_again_while_another_settles(monkeypatch: pytest.MonkeyPatch) -> None:
-    settles = datetime.now(UTC) + timedelta(minutes=30)
-    monkeypatch.setattr(Copy, "waits", [settles])
-    request = asked()
-    machine.advance_all()
-    assert {one.holder: one.state for one in request.steps.all()} == {
-        "shelf": "absent",
-        "copy": "settling",
-        "identity": "waiting",
-    }
-    assert again(request).state == STATES.SETTLING
-    with time_machine.travel(settles + timedelta(seconds=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-
-
-def test_what_was_made_from_a_store_that_still_had_something_is_read_again_too() -> None:
-    """The log still had an event when it was read again: a copy that was read before may have got it since."""
-    request = asked()
-    now = datetime.now(UTC) + timedelta(seconds=1)
-    machine.move(now)
-    for stage, work in ((steps.unplanned, steps.plan), (steps.unpurged, steps.purge)):
-        while claimed := steps.claim(stage(now), now):
-            work(claimed)
-            machine.move(now)
-    copy, source = step("copy"), step("shelf")
-    steps.verify(steps.claim(steps.unverified(now).filter(pk=copy.pk), now))
-    assert step("copy").state == "absent"
-    Shelf.findings.append(Finding.of(1))
-    steps.verify(steps.claim(steps.unverified(now).filter(pk=source.pk), now))
-    assert (step("shelf").state, step("copy").state, step("copy").verified_at) == ("waiting", "waiting", None)
-    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
-        machine.advance_all(until_quiet=True)
-    assert again(request).state == STATES.CERTIFIED
-    assert Shelf.said.count(("Copy", "erase")) >= 2

@@ -14,7 +14,7 @@ from capture import events, ingest, partitions
 from leafloaf.access import audit
 from leafloaf.staff.holders import StaffHolder
 from personalization.models import Profile
-from privacy import consent, subjects, tombstones
+from privacy import consent, lookups, subjects, tombstones
 from privacy.holders import NeedsAttention, Plan, Presence, Scope, Task
 from privacy.models import (
     Actor,
@@ -38,6 +38,7 @@ def known(user: str) -> UUID:
     person = subjects.resolve([user])[user]
     consent.change(person, {"price_tracking": True, "data_retention_days": 30}, Actor.USER)
     StaffAccess.objects.create(subject_id=person, actor="olive", page="settings", reason="They called.")
+    lookups.open_for(user, "olive", "They called.")
     DataExport.objects.create(subject_id=person, content=b"zip")
     PrivacyLink.objects.create(token_hash=person.bytes * 2, subject_id=person, expires_at=NOW)
     return person
@@ -62,9 +63,9 @@ def test_what_is_exported_is_what_is_removed() -> None:
     fenced(ann)
     planned = task(ann)
     given, kept = list(HOLDER.export(Scope(ann))), list(HOLDER.export(Scope(bob)))
-    assert len(given) == planned.plan.rows == 7
+    assert len(given) == planned.plan.rows == 8
     assert {name for name, _ in given} == set(HOLDER.fields())
-    assert HOLDER.verify(planned).found == 7
+    assert HOLDER.verify(planned).found == 8
     for _ in range(2):
         (answer,) = HOLDER.erase([planned])
         assert answer.again_at is None
@@ -86,6 +87,8 @@ def test_the_export_says_what_was_shown_and_who_looked_by_role_only() -> None:
     assert (consents["retention"]["value_before"], consents["retention"]["value_after"]) == (90, 30)
     ((_, access),) = [row for row in given if row[0] == "staff_accesses"]
     assert (access["role"], access["reason"]) == ("Privacy desk", "They called.")
+    ((_, lookup),) = [row for row in given if row[0] == "staff_lookups"]
+    assert (lookup["role"], lookup["category"], lookup["reason"]) == ("Privacy desk", "other", "They called.")
     assert "olive" not in str(given)
 
 
@@ -143,7 +146,7 @@ def test_retention_takes_nothing() -> None:
     HOLDER.erase([aged])
     assert aged.plan.rows == 0
     assert HOLDER.verify(aged).presence == Presence.ABSENT
-    assert sum(found_by_model(ann).values()) == 7
+    assert sum(found_by_model(ann).values()) == 8
 
 
 @pytest.mark.django_db

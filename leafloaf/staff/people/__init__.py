@@ -1,0 +1,1 @@
+"""*User profiles*: staff look at one person, within a look-up (`privacy.lookups`) and never without."""
