@@ -1,83 +1,37 @@
-"""Capture's rows in the admin: to look at, never to touch. Staff see the pseudonym, for there is nothing else."""
+"""Capture's rows in the admin: to look at, never to touch. The log itself is in `capture.event_admin`."""
 
-import json
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cached_property
-from typing import Any, ClassVar, cast
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
-from django.db.models import Max, Model, Q, QuerySet
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import pluralize
-from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from capture import dead_letters, events
+from capture import event_admin, events, failures, letter_admin
 from capture.cards import title_of
-from capture.event_keys import key_of
+from capture.look_only import BoundedList, BoundedPaginator, LookOnly
 from capture.models import (
+    ConnectionTest,
     DeadLetter,
     Event,
-    EventKey,
+    HorizonReading,
     LedgerDay,
     OutboxBatch,
     Reading,
+    RejectionCount,
     SchemaDrift,
     Sink,
+    Volume,
 )
-from capture.partitions import start_of
 
-MOST_ROWS = 2000
+__all__ = ["BoundedList", "BoundedPaginator", "LookOnly"]
 
-
-class BoundedPaginator(Paginator[Model]):
-    """Never counts a table of millions: past `MOST_ROWS` there are no pages, but search and filters."""
-
-    @cached_property
-    def count(self) -> int:
-        found = cast("QuerySet[Model]", self.object_list)
-        return len(found.order_by().values_list("pk")[:MOST_ROWS])
-
-
-class BoundedList(ChangeList):
-    """Knows that its count may be where the counting stopped."""
-
-    @property
-    def is_cut(self) -> bool:
-        return self.result_count >= MOST_ROWS
-
-    @property
-    def most(self) -> str:
-        return f"{MOST_ROWS:,}"
-
-
-class LookOnly(admin.ModelAdmin[Model]):
-    """Rows that only the workflow may change."""
-
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
-    ordering: ClassVar[tuple[str, ...]] = ("-id",)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return BoundedList
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+admin.site.register(Event, event_admin.EventAdmin)
 
 
 class SinkFilter(admin.SimpleListFilter):
@@ -100,68 +54,42 @@ class EventTypeFilter(admin.SimpleListFilter):
     parameter_name = "event_type"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
-        tags = [str(kind.__struct_config__.tag) for kind in events.Event.__subclasses__()]
-        return [(tag, tag.replace("_", " ").capitalize()) for tag in tags]
+        return [(tag, tag.replace("_", " ").capitalize()) for tag in events.TYPES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(event_type=self.value()) if self.value() else queryset
 
 
-def pretty(value: object) -> SafeString:
-    return format_html(
-        '<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    )
+class ProgressFilter(admin.SimpleListFilter):
+    """What Backend health counts: what is still owed, and what failed at least once."""
+
+    title = "progress"
+    parameter_name = "progress"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
+        return [("owed", "Not delivered yet"), ("failed", "Failed at least once")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "owed":
+            return queryset.exclude(state=OutboxBatch.State.DELIVERED)
+        return queryset.exclude(last_error="") if self.value() == "failed" else queryset
 
 
-@admin.register(Event)
-class EventAdmin(LookOnly):
-    """The log. There is no date hierarchy: it would count every partition."""
+class AlikeFilter(admin.SimpleListFilter):
+    """Letters of the same sink and reason as one of them, whose number stands in the address instead of the reason."""
 
-    list_display = ("event_id", "event_type", "subject_id", "session_id", "received_at")
-    list_filter = (EventTypeFilter, "received_at")
-    ordering = ("-xid", "-id")
-    search_fields = ("event_id__exact",)
-    search_help_text = "A whole event id, session id or pseudonym."
-    fields = (
-        "event_id",
-        "event_type",
-        "subject_id",
-        "session_id",
-        "occurred_at",
-        "received_at",
-        "payload_as_json",
-        "schema_version",
-        "xid",
-        "id",
-    )
-    readonly_fields = ("payload_as_json",)
+    title = "reason"
+    parameter_name = "alike"
 
-    @admin.display(description="payload")
-    def payload_as_json(self, event: Event) -> SafeString:
-        return pretty(event.payload)
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Iterable[tuple[str, str]]:
+        number = request.GET.get(self.parameter_name, "")
+        return [(number, "The same as of one letter")] if number else []
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Exact, and by what has an index: an event id leads to its day by way of `EventKey`."""
-        wanted = search_term.strip()
-        if not wanted:
-            return queryset, False
-        if key := EventKey.objects.filter(key=UUID(bytes=key_of(wanted))).first():
-            start = start_of(key.day)
-            days = Q(received_at__gte=start, received_at__lt=start + timedelta(days=1))
-            return queryset.filter(days, event_id=wanted), False
-        return queryset.filter(
-            Q(session_id=wanted) | Q(subject_id=as_uuid(wanted), subject_id__isnull=False)
-        ), False
+    def has_output(self) -> bool:
+        return bool(self.lookup_choices)
 
-
-def as_uuid(text: str) -> UUID:
-    """The nil UUID, which is nobody's, for what is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return failures.alike(queryset, self.value()) if self.value() else queryset
 
 
 @admin.register(OutboxBatch)
@@ -172,78 +100,76 @@ class OutboxBatchAdmin(LookOnly):
         "count",
         "excluded",
         "attempts",
+        "took",
         "object_name",
         "sealed_at",
         "delivered_at",
     )
-    list_filter = (SinkFilter, "state")
+    list_filter = (SinkFilter, "state", ProgressFilter)
     search_fields = ("object_name__exact", "sequence__exact")
     search_help_text = "A whole object name, or a sequence."
+    fields = (
+        "label",
+        "state",
+        "first_error",
+        "last_error",
+        "attempts",
+        "count",
+        "excluded",
+        "rows",
+        "object_name",
+        "day",
+        "oldest_received_at",
+        "sealed_at",
+        "available_at",
+        "leased_until",
+        "delivered_at",
+        "took",
+        "is_replay",
+        "recounted_at",
+        "held",
+        "doubled",
+        "remade_at",
+        "checksum",
+        "span",
+    )
+    readonly_fields = ("label", "rows", "took", "span")
 
     @admin.display(description="batch", ordering="id")
     def label(self, batch: OutboxBatch) -> str:
         return batch.label
 
+    @admin.display(description="took")
+    def took(self, batch: OutboxBatch) -> str:
+        """From being sealed to being delivered."""
+        return written(batch.delivered_at - batch.sealed_at) if batch.delivered_at else "–"
+
+    @admin.display(description="what is in it")
+    def rows(self, batch: OutboxBatch) -> SafeString:
+        log, letters = (
+            reverse("admin:capture_event_changelist"),
+            reverse("admin:capture_deadletter_changelist"),
+        )
+        return format_html(
+            '<a href="{}?batch={}">Its events</a> · <a href="{}?batch__id__exact={}">Its dead letters</a>',
+            *(log, batch.pk, letters, batch.pk),
+        )
+
+    @admin.display(description="place in the log")
+    def span(self, batch: OutboxBatch) -> str:
+        return f"{batch.first_xid} / {batch.first_id} to {batch.last_xid} / {batch.last_id}"
+
+
+def written(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(LookOnly):
+class DeadLetterAdmin(letter_admin.DeadLetterAdmin):
     """Letters are replayed and discarded here, each after a page that says how many it would be."""
 
-    list_display = ("event_id", "sink", "state", "event_type", "reason", "attempts", "created_at")
-    list_filter = (SinkFilter, "state", EventTypeFilter, "day")
-    search_fields = ("event_id__exact",)
-    search_help_text = "A whole event id."
-    list_select_related = ("batch",)
-    exclude = ("response",)
-    readonly_fields = ("response_as_json",)
-    actions = ("replay", "discard")
-
-    def has_resolve_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("capture.change_deadletter")
-
-    @admin.action(description="Replay selected…", permissions=["resolve"])
-    def replay(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
-        return self._resolve(request, letters, "replay")
-
-    @admin.action(description="Discard selected…", permissions=["resolve"])
-    def discard(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> TemplateResponse | None:
-        return self._resolve(request, letters, "discard")
-
-    def _resolve(
-        self, request: HttpRequest, letters: QuerySet[DeadLetter], act: str
-    ) -> TemplateResponse | None:
-        """Asks first; what has died since the question was asked is not touched by the answer."""
-        because = request.POST.get("because", "").strip()
-        newest = request.POST.get("newest", "")
-        if not newest.isdecimal() or (act == "discard" and not because):
-            return self._question(request, letters, act)
-        do = {"replay": dead_letters.replay, "discard": dead_letters.discard}[act]
-        count = do(letters.filter(id__lte=int(newest)), by=request.user.get_username(), because=because)
-        done = {"replay": "will be tried again", "discard": "discarded"}[act]
-        self.message_user(request, f"{count:,} dead letter{pluralize(count)} {done}.", messages.SUCCESS)
-        return None
-
-    def _question(self, request: HttpRequest, letters: QuerySet[DeadLetter], act: str) -> TemplateResponse:
-        dead = letters.filter(state=DeadLetter.State.DEAD)
-        reasons = dead_letters.by_reason(dead)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{act.capitalize()} dead letters",
-            "opts": self.model._meta,
-            "act": act,
-            "total": sum(reason.count for reason in reasons),
-            "others": letters.exclude(state=DeadLetter.State.DEAD).count(),
-            "reasons": [(title_of(reason.sink), reason) for reason in reasons],
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "newest": dead.aggregate(newest=Max("id"))["newest"] or 0,
-            "is_reason_missing": "newest" in request.POST,
-        }
-        return TemplateResponse(request, "capture/resolve_dead_letters.html", context)
-
-    @admin.display(description="response")
-    def response_as_json(self, letter: DeadLetter) -> SafeString:
-        return pretty(letter.response)
+    list_filter = (SinkFilter, "state", EventTypeFilter, "day", AlikeFilter)
 
 
 @admin.register(Sink)
@@ -254,10 +180,25 @@ class SinkAdmin(LookOnly):
     ordering = ("name",)
 
 
+@admin.register(ConnectionTest)
+class ConnectionTestAdmin(LookOnly):
+    """Asked for on the *Backend health* page."""
+
+    seen_with = "capture.view_sink"
+    list_display = ("sink", "asked_by", "asked_at", "answered_at", "seconds", "error")
+    ordering = ("sink",)
+
+
 @admin.register(Reading)
 class ReadingAdmin(LookOnly):
-    list_display = ("sink", "taken_at", "health", "waiting", "lag_seconds", "delivered", "dead")
+    list_display = ("taken_at", "sink", "health", "waiting", "lag_seconds", "delivered", "dead")
     list_filter = (SinkFilter,)
+
+
+@admin.register(HorizonReading)
+class HorizonReadingAdmin(LookOnly):
+    seen_with = "capture.view_sink"
+    list_display = ("taken_at", "age_seconds", "held_by", "xid")
 
 
 @admin.register(LedgerDay)
@@ -279,6 +220,23 @@ class LedgerDayAdmin(LookOnly):
     @admin.display(description="difference")
     def difference(self, account: LedgerDay) -> int:
         return account.difference
+
+
+@admin.register(Volume)
+class VolumeAdmin(LookOnly):
+    list_display = ("hour", "event_type", "count")
+    list_filter = (EventTypeFilter,)
+    ordering = ("-hour", "event_type")
+
+
+@admin.register(RejectionCount)
+class RejectionCountAdmin(LookOnly):
+    """What was refused at the door is counted and not kept."""
+
+    seen_with = "capture.view_volume"
+    list_display = ("hour", "event_type", "code", "pointer", "count")
+    list_filter = (EventTypeFilter,)
+    ordering = ("-hour", "-count")
 
 
 @admin.register(SchemaDrift)

@@ -8,7 +8,8 @@ from functools import cached_property
 from django.conf import settings
 
 from capture import health, history, horizon, sinks
-from capture.models import HorizonReading, OutboxBatch, Reading, Sink
+from capture.glances import Glance
+from capture.models import ConnectionTest, HorizonReading, Reading, Sink
 
 TITLES = {"redis": "Redis", "cloud_storage": "Cloud Storage", "bigquery": "BigQuery", "memory": "Memory"}
 
@@ -33,7 +34,7 @@ class Card:
     reading: Reading | None
     past: history.History | None
     is_stale: bool
-    blocked: int
+    glance: Glance | None
     now: datetime
 
     @property
@@ -76,6 +77,21 @@ class Card:
         return self.sink.available_at if self.sink.failures and self.sink.available_at > self.now else None
 
     @property
+    def blocked(self) -> int:
+        return self.glance.blocked if self.glance else 0
+
+    @property
+    def ill_since(self) -> datetime | None:
+        """When it was last well, by its readings; None while it is."""
+        return self.glance.ill_since if self.glance and self.state in {"degraded", "unhealthy"} else None
+
+    @property
+    def test(self) -> ConnectionTest | None:
+        """The last test of the connection."""
+        is_known = not self.sink._state.adding  # nobody has to ask after what a row that is not there has
+        return getattr(self.sink, "connection_test", None) if is_known else None
+
+    @property
     def lag_allowed(self) -> float:
         return health.LAG_ALLOWED.get(self.name, health.OTHER_LAG_ALLOWED)
 
@@ -102,32 +118,24 @@ class LogCard:
         return "degraded" if self.reading.age_seconds > horizon.AGE_ALLOWED.total_seconds() else "healthy"
 
 
-def of_sinks(readings: dict[str, Reading], past: dict[str, history.History], now: datetime) -> list[Card]:
+def of_sinks(
+    readings: dict[str, Reading], past: dict[str, history.History], glances: dict[str, Glance], now: datetime
+) -> list[Card]:
     """One a configured sink, those that are switched off last."""
-    rows = {sink.name: sink for sink in Sink.objects.filter(name__in=settings.SINKS)}
-    blocked = blocked_batches()
+    known = Sink.objects.filter(name__in=settings.SINKS).select_related("connection_test")
+    rows = {sink.name: sink for sink in known}
     found = [
         Card(
             sink=rows.get(name) or Sink(name=name, available_at=now),
             reading=readings.get(name),
             past=past.get(name),
             is_stale=is_stale(last_read([readings[name]] if name in readings else []), now),
-            blocked=blocked.get(name, 0),
+            glance=glances.get(name),
             now=now,
         )
         for name in settings.SINKS
     ]
     return sorted(found, key=lambda card: not card.is_enabled)
-
-
-def blocked_batches() -> dict[str, int]:
-    """By the index of what is owed, which knows no delivered batch; a hundred at most are counted."""
-    owed = OutboxBatch.objects.exclude(state=OutboxBatch.State.DELIVERED)
-    names = owed.filter(state=OutboxBatch.State.BLOCKED).values_list("sink", flat=True)[:100]
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def last_read(readings: Iterable[Reading]) -> datetime | None:

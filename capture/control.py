@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Now
 
 from capture import log
@@ -17,6 +17,8 @@ from capture.models import DeadLetter, OutboxBatch, Sink
 from leafloaf.access import audit
 
 STATES = OutboxBatch.State
+MOST_COUNTED = 20_000
+"""Batches that a question counts before it says that there are more."""
 
 
 class UnknownSink(LookupError):
@@ -29,12 +31,13 @@ class BeforeTheLog(ValueError):
 
 @dataclass(frozen=True)
 class BackFill:
-    """What a back-fill comes to."""
+    """What a back-fill comes to; there is more than was counted when `is_cut`."""
 
     sink: str
     since: date
     batches: int
     events: int
+    is_cut: bool = False
 
 
 def pause(name: str, *, by: str, because: str = "") -> Sink:
@@ -76,14 +79,15 @@ def on(name: str, *, by: str, because: str = "") -> Sink:
 
 
 def would_back_fill(name: str, since: date | None = None) -> BackFill:
-    """What `back_fill` would deliver again, without doing it.
+    """What `back_fill` would deliver again, without doing it, as far as it is counted.
 
     Raises:
         UnknownSink, BeforeTheLog: see there.
     """
     since = _first_day(name, since)
-    again = _again(name, since)
-    return BackFill(name, since, again.count(), _events(again))
+    some = _again(name, since).values("count", "excluded").order_by()[:MOST_COUNTED]
+    found = some.aggregate(batches=Count("*"), events=Sum(F("count") - F("excluded")))
+    return BackFill(name, since, found["batches"], found["events"] or 0, found["batches"] >= MOST_COUNTED)
 
 
 @transaction.atomic

@@ -3,59 +3,47 @@
 Nothing here asks a sink anything. Every query is bounded: by the number of sinks, or by a limit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, QueryDict
+from django.http import Http404, HttpRequest
+from django.template.defaultfilters import pluralize
 
-from capture import cards, control, health, history, horizon, notices, sinks
-from capture.models import DeadLetter, Event, LedgerDay, OutboxBatch, Reading, Sink
+from capture import (
+    cards,
+    connection_tests,
+    control,
+    dead_letters,
+    failures,
+    glances,
+    health,
+    history,
+    horizon,
+    notices,
+    problems,
+    questions,
+    sinks,
+)
+from capture.models import Event, LedgerDay, OutboxBatch, Reading, Sink
+from capture.once import once
 
 CHANGE_PERMISSION = "capture.change_sink"
-ACTS: dict[str, tuple[Callable[..., Sink], str]] = {
+REPLAY_PERMISSION = "capture.change_deadletter"
+STATES: dict[str, tuple[Callable[..., Sink], str]] = {
     "pause": (control.pause, "is paused"),
     "resume": (control.resume, "is resumed"),
     "off": (control.off, "is switched off"),
     "on": (control.on, "is switched on and catches up"),
 }
+NEEDS_A_REASON = frozenset({"pause", "off"})
 LEDGER_DAYS = 7
 LATEST_BATCHES = 20
-LETTERS_LOOKED_AT = 500
-"""Dead letters of each sink that are grouped by reason, the newest first."""
-
-# By the index on (sink, state, created_at): a sink that refuses everything must not slow the page down.
-REASONS = """
-    SELECT letter.sink, letter.reason, count(*), max(letter.created_at), count(DISTINCT letter.event_type),
-           min(letter.event_type)
-    FROM unnest(%(sinks)s::text[]) AS named(sink) CROSS JOIN LATERAL (
-        SELECT sink, reason, event_type, created_at FROM capture_deadletter
-        WHERE capture_deadletter.sink = named.sink AND state = %(state)s
-        ORDER BY created_at DESC LIMIT %(limit)s
-    ) AS letter
-    GROUP BY 1, 2 ORDER BY 3 DESC, 4 DESC LIMIT 20
-"""
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Dead letters that were refused in the same words."""
-
-    sink: str
-    reason: str
-    count: int
-    latest_at: datetime
-    event_types: int
-    event_type: str
-
-    @property
-    def title(self) -> str:
-        return cards.title_of(self.sink)
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -81,12 +69,11 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A back-fill as it would be, or why it cannot be."""
+class Account:
+    """One sink's ledger, the newest day first."""
 
     name: str
-    found: control.BackFill | None
-    refusal: str
+    days: list[LedgerDay]
 
     @property
     def title(self) -> str:
@@ -110,32 +97,14 @@ class BackendHealth:
     template_name = "capture/backend_health.html"
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        now = datetime.now(UTC)
         chosen = chosen_range(request)
-        readings = health.latest()
-        only = request.GET.get("sink", "")
-        return {
-            "now": now,
-            "ranges": history.RANGES,
-            "range": chosen,
-            "read_at": (read_at := cards.last_read(readings.values())),
-            "is_stale": cards.is_stale(read_at, now),
-            "notices": notices.sentences(),
-            "cards": cards.of_sinks(readings, history.of_sinks(chosen, now), now),
-            "log": cards.LogCard(horizon.latest(), now),
-            "has_events": Event.objects.exists(),
-            "accounts": accounts(now),
-            "only": only if only in settings.SINKS else "",
-            "batches": [Sent(batch, now) for batch in latest_batches(only)],
-            "reasons": reasons(),
-            "letters_looked_at": LETTERS_LOOKED_AT,
-            "may_change": request.user.has_perm(CHANGE_PERMISSION),
-            "back_fill": proposed(request) if request.user.has_perm(CHANGE_PERMISSION) else None,
-        }
+        return {"range": chosen, "ranges": history.RANGES} | (question(request) or overview(request, chosen))
 
     def headline(self, request: HttpRequest) -> Headline:
         readings = {
-            name: reading for name, reading in health.latest().items() if sinks.is_enabled(reading.sink)
+            name: reading
+            for name, reading in once(request, health.latest).items()
+            if sinks.is_enabled(reading.sink)
         }
         if not any(map(sinks.is_enabled, settings.SINKS)):
             return Headline("disabled", "Every sink is switched off")
@@ -143,31 +112,120 @@ class BackendHealth:
             return Headline("unknown", "No recent reading: the worker or the scheduler is not running")
         return _headline(readings)
 
+    def problems(self, request: HttpRequest) -> Sequence[problems.Problem]:
+        return problems.of_flow(
+            once(request, health.latest),
+            once(request, glances.of_sinks),
+            once(request, notices.current),
+            datetime.now(UTC),
+        )
+
     def act(self, request: HttpRequest) -> str:
         """Does to one sink what a button says, and says what was done.
 
         Raises:
             PermissionDenied: the user may look only.
+            ValidationError: it was not done, and why.
         """
-        if not request.user.has_perm(CHANGE_PERMISSION):
+        name, act = request.POST.get("sink", ""), request.POST.get("act", "")
+        permission, do = ACTS.get(act, (CHANGE_PERMISSION, unknown))
+        if not request.user.has_perm(permission):
             raise PermissionDenied
-        name, act = request.POST.get("sink", ""), request.POST.get("act")
-        who = {"by": request.user.get_username(), "because": request.POST.get("because", "").strip()}
         try:
-            if act == "back-fill":
-                done = control.back_fill(name, chosen_day(request.POST), **who)
-                return (
-                    f"{cards.title_of(name)} gets {done.batches:,} batches with {done.events:,} events again."
-                )
-            if act in ACTS:
-                do, now = ACTS[act]
-                do(name, **who)
-                return f"{cards.title_of(name)} {now}."
+            return do(request, name)
         except control.UnknownSink as error:
             raise Http404(str(error)) from error
         except ValueError as error:
-            return f"Nothing was done. {error}"
-        raise Http404("That is nothing a sink can be told.")
+            raise ValidationError(f"Nothing was done. {error}") from error
+
+
+def question(request: HttpRequest) -> dict[str, Any] | None:
+    """What is asked before something is done, in place of the page."""
+    user = request.user
+    if user.has_perm(CHANGE_PERMISSION) and (back_fill := questions.back_fill(request.GET)):
+        return {"is_question": True, "back_fill": back_fill}
+    if user.has_perm(REPLAY_PERMISSION) and (replay := questions.replay(request.GET)):
+        return {"is_question": True, "replay": replay}
+    return None
+
+
+def overview(request: HttpRequest, chosen: history.Range) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    readings = once(request, health.latest)
+    only = request.GET.get("sink", "")
+    batches = [Sent(batch, now) for batch in latest_batches(only)]
+    return {
+        "now": now,
+        "read_at": (read_at := cards.last_read(readings.values())),
+        "is_stale": cards.is_stale(read_at, now),
+        "notices": once(request, notices.current),
+        "cards": cards.of_sinks(
+            readings, history.of_sinks(chosen, now), once(request, glances.of_sinks), now
+        ),
+        "log": cards.LogCard(horizon.latest(), now),
+        "has_events": has_events(readings, batches),
+        "accounts": accounts(now),
+        "only": only if only in settings.SINKS else "",
+        "batches": batches,
+        "reasons": failures.reasons(),
+        "letters_looked_at": failures.LETTERS_LOOKED_AT,
+        "failures": failures.deliveries(),
+        "batches_looked_at": failures.BATCHES_LOOKED_AT,
+        "may_change": request.user.has_perm(CHANGE_PERMISSION),
+        "may_replay": request.user.has_perm(REPLAY_PERMISSION),
+    }
+
+
+def has_events(readings: dict[str, Reading], batches: list[Sent]) -> bool:
+    return bool(batches) or any(one.waiting for one in readings.values()) or Event.objects.exists()
+
+
+def because(request: HttpRequest) -> str:
+    return request.POST.get("because", "").strip()[:LONGEST_REASON]
+
+
+def set_state(request: HttpRequest, name: str) -> str:
+    act = request.POST["act"]
+    do, now = STATES[act]
+    if act in NEEDS_A_REASON and not because(request):
+        raise ValidationError("Nothing was done. Say why: it is kept in the audit.")
+    do(name, by=request.user.get_username(), because=because(request))
+    return f"{cards.title_of(name)} {now}."
+
+
+def back_fill(request: HttpRequest, name: str) -> str:
+    day = questions.chosen_day(request.POST)
+    done = control.back_fill(name, day, by=request.user.get_username(), because=because(request))
+    return f"{cards.title_of(name)} gets {done.batches:,} batches with {done.events:,} events again."
+
+
+def replay(request: HttpRequest, name: str) -> str:
+    """What has died since the question was asked is left alone."""
+    newest = request.POST.get("newest", "")
+    if name not in settings.SINKS:
+        raise control.UnknownSink(f"There is no sink {name!r}.")
+    if not newest.isdecimal():
+        raise ValidationError("Nothing was done. Ask again how many it would be.")
+    letters = questions.letters(name, request.POST.get("alike", "")).filter(id__lte=int(newest))
+    count = dead_letters.replay(letters, by=request.user.get_username(), because=because(request))
+    return f"{count:,} dead letter{pluralize(count)} of {cards.title_of(name)} will be tried again."
+
+
+def test(request: HttpRequest, name: str) -> str:
+    connection_tests.ask(name, by=request.user.get_username())
+    return f"{cards.title_of(name)} is being asked; its card says what came of it, within seconds."
+
+
+def unknown(request: HttpRequest, name: str) -> str:
+    raise Http404("That is nothing a sink can be told.")
+
+
+ACTS: dict[str, tuple[str, Callable[[HttpRequest, str], str]]] = {
+    **dict.fromkeys(STATES, (CHANGE_PERMISSION, set_state)),
+    "back-fill": (CHANGE_PERMISSION, back_fill),
+    "test": (CHANGE_PERMISSION, test),
+    "replay": (REPLAY_PERMISSION, replay),
+}
 
 
 def _headline(readings: dict[str, Reading]) -> Headline:
@@ -181,43 +239,19 @@ def _headline(readings: dict[str, Reading]) -> Headline:
     return Headline("healthy", f"{well} healthy; {delivered:,} deliveries")
 
 
-def proposed(request: HttpRequest) -> Proposal | None:
-    """The back-fill that the address asks about; nothing is done before somebody agrees to it."""
-    name = request.GET.get("back_fill", "")
-    if name not in settings.SINKS:
-        return None
-    try:
-        return Proposal(name, control.would_back_fill(name, chosen_day(request.GET)), "")
-    except ValueError as error:
-        return Proposal(name, None, str(error))
-
-
-def chosen_day(data: QueryDict) -> date | None:
-    """The day that a back-fill should begin with; none means all the log.
-
-    Raises:
-        ValueError: it is no day.
-    """
-    text = data.get("since", "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ValueError(f"“{text}” is not a day such as 2026-11-20.") from error
-
-
 def chosen_range(request: HttpRequest) -> history.Range:
     wanted = request.GET.get("range", "")
     return next((offered for offered in history.RANGES if offered.key == wanted), history.RANGES[0])
 
 
-def accounts(now: datetime) -> list[tuple[str, list[LedgerDay]]]:
-    """The ledger's last days by sink, the newest first."""
+def accounts(now: datetime) -> list[Account]:
+    """The ledger's last days by sink."""
     since = now.date() - timedelta(days=LEDGER_DAYS - 1)
     days = LedgerDay.objects.filter(day__gte=since, sink__in=settings.SINKS).order_by("-day")
     by_sink: dict[str, list[LedgerDay]] = {}
     for day in days:
         by_sink.setdefault(day.sink, []).append(day)
-    return [(cards.title_of(name), by_sink[name]) for name in settings.SINKS if name in by_sink]
+    return [Account(name, by_sink[name]) for name in settings.SINKS if name in by_sink]
 
 
 def latest_batches(name: str) -> QuerySet[OutboxBatch]:
@@ -225,14 +259,3 @@ def latest_batches(name: str) -> QuerySet[OutboxBatch]:
     if name in settings.SINKS:
         return OutboxBatch.objects.filter(sink=name).order_by("-sequence")[:LATEST_BATCHES]
     return OutboxBatch.objects.order_by("-id")[:LATEST_BATCHES]
-
-
-def reasons() -> list[Reason]:
-    parameters: dict[str, Any] = {
-        "sinks": list(settings.SINKS),
-        "state": DeadLetter.State.DEAD,
-        "limit": LETTERS_LOOKED_AT,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(REASONS, parameters)
-        return [Reason(*row) for row in cursor.fetchall()]

@@ -32,6 +32,8 @@ STATES = DeadLetter.State
 GONE = "The log no longer holds the event: it can only be discarded."
 ANY_END = "*"
 RESOLVED_AT_ONCE = 5000
+MOST_COUNTED = 10_000
+"""Letters that a question counts before it says that there are more."""
 
 PLACES = """
     SELECT xid, id, event_id, received_at
@@ -81,6 +83,16 @@ class Reason:
     event_types: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Letters as a question says them, at most `MOST_COUNTED`; `others` are not dead any more, and left alone."""
+
+    dead: int
+    others: int
+    reasons: list[Reason]
+    is_cut: bool
+
+
 def found(wanted: Wanted) -> QuerySet[DeadLetter]:
     """The letters that are dead and meant."""
     exact = {"sink": wanted.sink, "event_type": wanted.event_type}
@@ -108,6 +120,20 @@ def by_reason(letters: QuerySet[DeadLetter]) -> list[Reason]:
         )
     )
     return [Reason(*row) for row in counted.order_by("-count", "sink", "reason")]
+
+
+def counted(letters: QuerySet[DeadLetter]) -> Counted:
+    """What a replay or a discard of these would come to, as far as it is counted."""
+    some = DeadLetter.objects.filter(id__in=letters.order_by().values("id")[:MOST_COUNTED])
+    states = dict(some.order_by().values_list("state").annotate(count=Count("id")))
+    reasons = by_reason(some.filter(state=STATES.DEAD))
+    dead = sum(reason.count for reason in reasons)
+    return Counted(dead, sum(states.values()) - dead, reasons, is_cut=sum(states.values()) >= MOST_COUNTED)
+
+
+def newest() -> int:
+    """The number of the latest letter: what a question is about has died by then."""
+    return DeadLetter.objects.order_by("-id").values_list("id", flat=True).first() or 0
 
 
 def replay(letters: QuerySet[DeadLetter], *, by: str, because: str = "") -> int:

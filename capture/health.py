@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -14,13 +15,33 @@ LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
 """Seconds an undelivered event may wait before its sink counts as degraded: twice and more what sealing takes."""
 OTHER_LAG_ALLOWED = 60.0
 FAILURES_ALLOWED = 4
-READING_RETENTION = timedelta(days=7)
+READING_RETENTION = timedelta(days=8)
+THINNED = (
+    (timedelta(hours=2), timedelta(minutes=1)),
+    (timedelta(hours=26), timedelta(minutes=15)),
+)
+"""How old readings are of which one is kept for so much time: the worst, so that no chart's worst moment is lost."""
 STALE_AFTER = timedelta(minutes=2)
 
 OLDEST_UNSEALED = """
     SELECT count(*), min(received_at) FROM capture_event
     WHERE (xid, id) > (%s, %s) AND received_at >= %s
 """
+THIN = """
+    DELETE FROM capture_reading USING (
+        SELECT id, row_number() OVER (
+                   PARTITION BY sink, date_bin(%(step)s, taken_at, 'epoch') ORDER BY lag_seconds DESC, taken_at DESC
+               ) AS place
+        FROM capture_reading WHERE taken_at < date_bin(%(step)s, %(until)s, 'epoch')
+    ) AS ranked
+    WHERE capture_reading.id = ranked.id AND ranked.place > 1
+"""
+LATEST = """
+    SELECT reading.* FROM unnest(%(sinks)s::text[]) AS named (sink) CROSS JOIN LATERAL (
+        SELECT * FROM capture_reading WHERE capture_reading.sink = named.sink ORDER BY taken_at DESC LIMIT 1
+    ) AS reading
+"""
+"""One short walk of the index for each sink; DISTINCT ON would walk all of it."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +53,25 @@ class Backlog:
 
 
 def take_readings(now: datetime | None = None) -> list[Reading]:
-    """Stores how every sink and the log's horizon are doing now, and forgets readings past `READING_RETENTION`."""
+    """Stores how every sink and the log's horizon are doing now; thins old readings out, and forgets the oldest."""
     now = now or datetime.now(UTC)
     readings = [reading(name, now) for name in settings.SINKS]
     Reading.objects.bulk_create(readings, ignore_conflicts=True)
-    Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
+    thin_out(now)
     notices.replace(partitions.KIND, partitions.warnings())
     notices.replace(horizon.KIND, horizon.read(now))
     notices.replace(waiting_room.KIND, waiting_room.warnings())
     rebase.watch()
     return readings
+
+
+def thin_out(now: datetime) -> None:
+    """Keeps a few thousand readings a sink: all of the last hours, then one a minute, then four an hour."""
+    Reading.objects.filter(taken_at__lt=now - READING_RETENTION).delete()
+    with connection.cursor() as cursor:
+        for age, step in THINNED:
+            bounds: dict[str, Any] = {"step": step, "until": now - age}
+            cursor.execute(THIN, bounds)
 
 
 def reading(name: str, now: datetime) -> Reading:
@@ -97,9 +127,7 @@ def judged(sink: Sink, lag_seconds: float, *, has_casualties: bool) -> str:
 
 def latest() -> dict[str, Reading]:
     """The newest reading of each sink."""
-    # One short walk of the index for each sink; DISTINCT ON would walk all of it.
-    newest = [Reading.objects.filter(sink=name).order_by("-taken_at").first() for name in settings.SINKS]
-    return {found.sink: found for found in newest if found}
+    return {found.sink: found for found in Reading.objects.raw(LATEST, {"sinks": list(settings.SINKS)})}
 
 
 def summary(now: datetime | None = None) -> dict[str, object]:

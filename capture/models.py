@@ -5,6 +5,7 @@ Positions in the log are pairs `(xid, id)`: the transaction that wrote the event
 alone would order events by when they asked for a number, not by when they became visible, and lose some.
 """
 
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
@@ -90,6 +91,30 @@ class Sink(models.Model):
         return self.name
 
 
+class ConnectionTest(models.Model):
+    """The last time that somebody had a sink asked whether it would take a batch, and what came of it.
+
+    A page asks and shows; a task does it. `answered_at` is null until then.
+    """
+
+    sink = models.OneToOneField(
+        Sink, on_delete=models.CASCADE, primary_key=True, related_name="connection_test"
+    )
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=150)
+    begun_at = models.DateTimeField(
+        null=True, help_text="When a worker took it; another may if it never ends."
+    )
+    answered_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(null=True, help_text="How long the sink took to answer.")
+    error = models.TextField(
+        blank=True, help_text="What was wrong, in the sink's own words; empty when it is well."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.sink_id} at {self.asked_at}"
+
+
 class OutboxBatch(models.Model):
     """Events owed to one sink, fixed before anything is sent, so that every retry is the same batch again.
 
@@ -169,6 +194,11 @@ class OutboxBatch(models.Model):
                 fields=["recalled_until"],
                 condition=models.Q(recalled_until__isnull=False),
                 name="capture_batch_recalled",
+            ),
+            models.Index(  # which batch of a sink has an event
+                fields=["sink", "first_xid", "first_id"],
+                condition=models.Q(is_replay=False),
+                name="capture_batch_position",
             ),
         ]
 
@@ -270,6 +300,10 @@ class LedgerDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sink} on {self.day}"
+
+    @property
+    def next_day(self) -> date:
+        return self.day + timedelta(days=1)
 
     @property
     def difference(self) -> int:

@@ -21,4 +21,9 @@ def replace(kind: str, sentences: Sequence[str]) -> None:
 
 def sentences() -> list[str]:
     """All of them, the oldest first."""
-    return list(Notice.objects.order_by("first_seen_at", "id").values_list("sentence", flat=True)[:20])
+    return [notice.sentence for notice in current()]
+
+
+def current() -> list[Notice]:
+    """All of them, the oldest first, with what found them and when."""
+    return list(Notice.objects.order_by("first_seen_at", "id")[:20])

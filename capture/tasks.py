@@ -6,7 +6,18 @@ from collections import defaultdict
 
 from celery import shared_task
 
-from capture import admit, deliver, health, ledger, partitions, reconcile, retention, schema_check, volumes
+from capture import (
+    admit,
+    connection_tests,
+    deliver,
+    health,
+    ledger,
+    partitions,
+    reconcile,
+    retention,
+    schema_check,
+    volumes,
+)
 
 logger = logging.getLogger(__name__)
 _draining: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -69,3 +80,8 @@ def check_schema() -> None:
         schema_check.run()
     except schema_check.Unanswered as error:
         logger.warning("%s", error)
+
+
+@shared_task(soft_time_limit=280)
+def test_connections() -> None:
+    connection_tests.run()

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from capture import events
 from capture.event_keys import key_of
 from capture.records import encoder
-from leafloaf.lib import personal
+from leafloaf.lib import depth, personal
 from leafloaf.lib.problems import escape
 
 AHEAD = timedelta(minutes=5)
@@ -116,6 +116,8 @@ def check(event: events.Event, received_at: datetime, past: timedelta | None = P
     faults = []
     if len(payload) > FREE_JSON_BYTES:
         faults += [fault for name in FREE_FIELDS if (fault := too_large(event, name))]
+    if depth.may_be_deeper(payload):
+        faults += [fault for name in FREE_FIELDS if (fault := too_deep(event, name))]
     if b"\\u0000" in payload and ESCAPED_NUL.search(payload):
         faults.append(Fault("", "nul_character", "The character U+0000 cannot be stored."))
     if not (is_plain(event.event_id) and is_plain(event.user_id) and is_plain(event.session_id)):
@@ -179,6 +181,12 @@ def own_fields(event: events.Event) -> bytes:
         own.total_value = UNSET  # type: ignore[assignment] # which is left out
     encoded = encoder.encode(own)
     return b"{" + encoded[TAG_LENGTHS[type(own)] :]
+
+
+def too_deep(event: events.Event, name: str) -> Fault | None:
+    if not depth.is_deeper(getattr(event, name, None), depth.DEEPEST - 1):
+        return None
+    return Fault(f"/{name}", "too_deep", f"`{name}` is nested deeper than {depth.DEEPEST - 1} levels.")
 
 
 def too_large(event: events.Event, name: str) -> Fault | None:

@@ -53,3 +53,14 @@ def drain(count: int) -> None:
         logger.warning(
             "The broker is away (%s); the scheduler's sweep delivers instead.", type(error).__name__
         )
+
+
+def nudge(task: str) -> None:
+    """Has a worker do this now and not with the scheduler's next round; a broker that is away delays it until then."""
+    if time.monotonic() < _counter.quiet_until:
+        return
+    try:
+        current_app.send_task(task, expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        _counter.quiet_until = time.monotonic() + QUIET_SECONDS
+        logger.warning("The broker is away (%s); the scheduler's round does it.", type(error).__name__)

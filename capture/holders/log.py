@@ -9,6 +9,7 @@ Invariants:
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -88,7 +89,8 @@ class EventLogHolder(BaseHolder):
             "dead_letters": len(theirs.letters(scope)),
             "batches": theirs.batch_ids(scope)[:CHECKED],
         }
-        return Plan(rows, max(rows, in_all()), details)
+        claimed = rows - theirs.count(replace(scope, sessions=()))
+        return Plan(rows, max(rows, in_all()), details, claimed)
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         if rebase.is_due():

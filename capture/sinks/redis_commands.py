@@ -5,6 +5,11 @@ person or visit, in the step that adds it. Erasure takes a trace out and undoes 
 everything is undone once, whoever dies in between, and an event whose trace is there already adds nothing.
 
 Nothing outlives its trace: both go 90 days after the event was received.
+
+A trace holds the words that analytics was told of a query, and these may change between two deliveries (a word comes to
+be known). The guard of `redis.py` keeps a batch from being applied again; were it lost while traces are not, as in a
+Redis that evicts keys under memory pressure, such a search would count once more, under both wordings. Each has its
+trace, so that erasure takes back both, and a back-fill into an emptied Redis counts each event once.
 """
 
 import hashlib

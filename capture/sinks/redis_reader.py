@@ -7,6 +7,7 @@ where ids of visits stand; ids of searches are looked up where they could be. Ev
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,53 +26,73 @@ QUEUES = ("celery", *(f"celery\x06\x16{priority}" for priority in (3, 6, 9)))
 IN_HAND = "unacked"
 
 LOOK = """
-local id, sessions, small = ARGV[3], cjson.decode(ARGV[4]), tonumber(ARGV[5])
+local ids, sessions, small = cjson.decode(ARGV[3]), cjson.decode(ARGV[4]), tonumber(ARGV[5])
 local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[6])
 local found, large, daily, rooms = {}, {}, {}, {}
 local sizes = {hash = 'HLEN', zset = 'ZCARD', set = 'SCARD', list = 'LLEN'}
 local reads = {hash = {'HGETALL'}, zset = {'ZRANGE', 0, -1}, set = {'SMEMBERS'}, list = {'LRANGE', 0, -1}}
-local function holds(key, kind)
-  if kind == 'string' then return string.find(redis.call('GET', key), id, 1, true) end
+local hex4 = '%x%x%x%x'
+local uuid = hex4 .. hex4 .. '%-' .. hex4 .. '%-' .. hex4 .. '%-' .. hex4 .. '%-' .. hex4 .. hex4 .. hex4
+local function named(text, whose)
+  for id in string.gmatch(text, uuid) do
+    if ids[id] then whose[ids[id]] = true end
+  end
+end
+local function looked(key, kind, whose)
+  if kind == 'string' then return named(redis.call('GET', key), whose) end
   local parts = redis.call(reads[kind][1], key, unpack(reads[kind], 2))
-  if string.find(table.concat(parts, '\\0'), id, 1, true) then return true end
-  if kind ~= 'hash' then return false end
+  named(table.concat(parts, '\\0'), whose)
+  if kind ~= 'hash' then return end
   local who = {}
   for place = 1, #parts, 2 do who[parts[place]] = parts[place + 1] end
-  return not who.user_id and who.session_id and sessions[who.session_id]
+  local person = not who.user_id and who.session_id and sessions[who.session_id]
+  if person then whose[person] = true end
 end
 for _, key in ipairs(page[2]) do
   local kind = redis.call('TYPE', key).ok
   local name = string.sub(key, tonumber(ARGV[7]) + 1)
+  local whose = {}
+  named(key, whose)
+  local person = sessions[string.match(name, '^session:(%x+):') or '']
+  if person then whose[person] = true end
   if string.sub(name, 1, 15) == 'searches:daily:' then daily[#daily + 1] = key end
-  if string.find(key, id, 1, true) or sessions[string.match(name, '^session:(%x+):') or ''] then
-    found[#found + 1] = key
-  elseif name == 'searches:waiting' then
+  if name == 'searches:waiting' then
     rooms[#rooms + 1] = key
   elseif sizes[kind] and redis.call(sizes[kind], key) > small then
     large[#large + 1] = {key, kind}
-  elseif kind ~= 'none' and holds(key, kind) then
-    found[#found + 1] = key
+  elseif kind ~= 'none' then
+    looked(key, kind, whose)
   end
+  for place in pairs(whose) do found[#found + 1] = {key, place} end
 end
 return {page[1], found, large, daily, rooms}
 """
+UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Of whom nothing may be found. `search_ids` are those they were known to have."""
+    """Of whom nothing may be found: a pseudonym, visits, and the searches they were known to have."""
 
     user_id: str
     sessions: Sequence[str] = ()
     search_ids: Sequence[str] = ()
 
 
-def count(client: redis.Redis, prefix: str, wanted: Wanted) -> int:
-    """How many keys and entries under our prefix are theirs."""
+def count(client: redis.Redis, prefix: str, wanted: Sequence[Wanted]) -> list[int]:
+    """How many keys and entries under our prefix are theirs, for each of them: everything is read once for all."""
     seen = _looked(client, prefix, wanted)
-    found = seen.found | {key for key, kind in seen.large if _is_in(client, key, kind, wanted)}
-    entries = sum(_waiting(client, key, wanted) for key in seen.rooms)
-    lost, ids = _searches(client, prefix, wanted)
+    for key, kind in seen.large:
+        for place in _named(_parts(client, key, kind), wanted):
+            seen.found[place].add(key)
+    return [
+        _count(client, prefix, person, seen, found) for person, found in zip(wanted, seen.found, strict=True)
+    ]
+
+
+def _count(client: redis.Redis, prefix: str, person: Wanted, seen: "Seen", found: set[bytes]) -> int:
+    entries = sum(_waiting(client, key, person) for key in seen.rooms)
+    lost, ids = _searches(client, prefix, person)
     return len(found | lost) + entries + sum(_scored(client, key, ids) for key in seen.daily)
 
 
@@ -87,23 +108,30 @@ def count_older(client: redis.Redis, prefix: str, wanted: Wanted, before: dateti
 
 @dataclass
 class Seen:
-    """What a walk over all keys met: those that hold the pseudonym, and those to be looked into otherwise."""
+    """What a walk over all keys met: of each person those that name them, and those to be looked into otherwise."""
 
-    found: set[bytes] = field(default_factory=set)
+    found: list[set[bytes]]
     large: set[tuple[bytes, bytes]] = field(default_factory=set)
     daily: set[bytes] = field(default_factory=set)
     rooms: set[bytes] = field(default_factory=set)
 
 
-def _looked(client: redis.Redis, prefix: str, wanted: Wanted) -> Seen:
-    names = [*wanted.sessions, *map(_hash, wanted.sessions)]
-    sessions = msgspec.json.encode(dict.fromkeys(names, 1)).decode()
+def _looked(client: redis.Redis, prefix: str, wanted: Sequence[Wanted]) -> Seen:
+    ids = {person.user_id: place for place, person in enumerate(wanted)}
+    sessions = {
+        name: place
+        for place, person in enumerate(wanted)
+        for session in person.sessions
+        for name in (session, _hash(session))
+    }
     script: Any = client.register_script(LOOK)
-    seen, cursor = Seen(), b"0"
-    given = [f"{escaped(prefix)}*", wanted.user_id, sessions, SMALL, KEYS_AT_ONCE, len(prefix.encode())]
+    seen, cursor = Seen([set() for _ in wanted]), b"0"
+    people = [msgspec.json.encode(ids), msgspec.json.encode(sessions)]
+    given = [f"{escaped(prefix)}*", *people, SMALL, KEYS_AT_ONCE, len(prefix.encode())]
     while True:
         cursor, found, large, daily, rooms = script(args=[cursor, *given])
-        seen.found.update(found)
+        for key, place in found:
+            seen.found[place].add(key)
         seen.large.update(map(tuple, large))
         seen.daily.update(daily)
         seen.rooms.update(rooms)
@@ -115,10 +143,10 @@ def _hash(session: str) -> str:
     return hashlib.sha256(session.encode()).hexdigest()
 
 
-def _is_in(client: redis.Redis, key: bytes, kind: bytes, wanted: Wanted) -> bool:
-    """Whether a large collection holds the pseudonym, read piece by piece."""
-    needle = wanted.user_id.encode()
-    return any(needle in part for part in _parts(client, key, kind))
+def _named(parts: Iterable[bytes], wanted: Sequence[Wanted]) -> set[int]:
+    """Which of them a large collection names, read piece by piece."""
+    ids = {person.user_id.encode(): place for place, person in enumerate(wanted)}
+    return {ids[name] for part in parts for name in UUID.findall(part) if name in ids}
 
 
 def _parts(client: redis.Redis, key: bytes, kind: bytes) -> Iterator[bytes]:
@@ -186,11 +214,15 @@ def _cut(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
 
 
-def in_queues(client: redis.Redis, wanted: Wanted) -> int:
-    """How many messages of Celery, waiting or in a worker's hands, name them."""
+def in_queues(client: redis.Redis, wanted: Sequence[Wanted]) -> list[int]:
+    """How many messages of Celery, waiting or in a worker's hands, name each of them."""
     waiting = (message for queue in QUEUES for message in _listed(client, queue))
     in_hand = (message for _, message in client.hscan_iter(IN_HAND, count=SMALL))
-    return sum(_names(message, wanted) for message in chain(waiting, in_hand))
+    found = [0] * len(wanted)
+    for message in chain(waiting, in_hand):
+        for place, person in enumerate(wanted):
+            found[place] += _names(message, person)
+    return found
 
 
 def _names(message: bytes, wanted: Wanted) -> bool:

@@ -238,3 +238,16 @@ def test_a_publishable_key_never_names_a_user(publishable: Api) -> None:
     assert verdict["accepted"] == 1
     assert codes(verdict) == [(0, "/user_id", "user_not_allowed")]
     assert not Subject.objects.exists()
+
+
+def test_free_json_is_at_most_twenty_deep_and_costs_nobody_else_of_the_batch(secret: Api) -> None:
+    def nested(levels: int) -> dict[str, Any]:
+        return {"a": nested(levels - 1)} if levels > 1 else {"a": 1}
+
+    bodies = [search(metadata=nested(19)), search(metadata=nested(20)), search(metadata={"a": "{[" * 50})]
+    answer = secret.post(URL, {"events": bodies}).json()
+    assert answer["accepted"] == 2
+    [rejected] = answer["rejected"]
+    assert rejected["index"] == 1
+    assert rejected["errors"][0]["pointer"] == "/metadata"
+    assert rejected["errors"][0]["code"] == "too_deep"

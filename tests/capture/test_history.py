@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from capture import history
+from capture import health, history
 from capture.models import Reading
 from tests.capture import outbox_rows as rows
 
@@ -58,3 +58,21 @@ def test_a_sink_without_readings_has_no_history() -> None:
 def test_moments_are_aware() -> None:
     rows.reading("redis", NOW).save()
     assert all(timezone.is_aware(moment) for moment, _ in history.of_sinks(WEEK, NOW)["redis"].lag)
+
+
+def test_old_readings_are_thinned_out_without_losing_the_worst_moment() -> None:
+    spans = [(timedelta(minutes=30), 40), (timedelta(hours=5), 40), (timedelta(days=3), 40)]
+    for ago, count in spans:
+        start = (NOW - ago).replace(minute=15, second=0)
+        for number in range(count):
+            lag = 90.0 if number == 17 else 1.0
+            rows.reading("redis", start + number * timedelta(seconds=15), lag_seconds=lag).save()
+    rows.reading("redis", NOW - timedelta(days=9)).save()
+    health.thin_out(NOW)
+    ages = [NOW - moment for moment in Reading.objects.values_list("taken_at", flat=True)]
+    assert sum(age < timedelta(hours=2) for age in ages) == 40
+    assert sum(timedelta(hours=2) < age < timedelta(days=1) for age in ages) == 10
+    assert sum(age > timedelta(days=1) for age in ages) == 1
+    assert Reading.objects.filter(lag_seconds=90).count() == 3
+    health.thin_out(NOW)
+    assert Reading.objects.count() == 51

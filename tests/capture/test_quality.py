@@ -31,7 +31,7 @@ def capture(*bodies: dict[str, Any], received_at: datetime = NOW) -> None:
 def olive(db: None, client: Client) -> Iterator[Client]:
     """Staff who may see events."""
     user = User.objects.create_user("olive", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_event"))
+    user.user_permissions.add(Permission.objects.get(codename="view_volume"))
     with time_machine.travel(NOW, tick=False):
         client.force_login(user)
         yield client

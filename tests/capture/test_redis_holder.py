@@ -439,3 +439,32 @@ def test_a_redis_that_lets_nobody_read_is_not_absent(shop: RedisSink, settings: 
         assert HOLDER.verify(one).presence == Presence.FORBIDDEN
     finally:
         shop.client.acl_deluser("writer")
+
+
+def test_many_people_are_looked_for_in_one_walk_and_none_has_what_is_another_s(shop: RedisSink) -> None:
+    people = [uuid4() for _ in range(4)]
+    deliver(shop, crowd(people, 300))
+    scopes = [
+        Scope(people[0], SESSIONS),
+        Scope(people[1], ("visit-1-0", "visit-1-1", "visit-1-2")),
+        Scope(people[2]),
+    ]
+    tasks = [task(scope) for scope in scopes]
+    before = [HOLDER.verify(one).found for one in tasks]
+    assert [finding.found for finding in HOLDER.verify_all(tasks)] == before
+    HOLDER.erase([tasks[1]])
+    assert [finding.found for finding in HOLDER.verify_all(tasks)] == [before[0], 0, before[2]]
+    assert min(before) > 0
+
+
+def test_a_retention_among_erasures_is_counted_by_its_own_day(shop: RedisSink) -> None:
+    people = [uuid4(), uuid4()]
+    deliver(shop, crowd(people, 300))
+    old, gone = task(Scope(people[0], SESSIONS, NOW - timedelta(days=9))), task(Scope(people[1]))
+    alone = [HOLDER.verify(old).found, HOLDER.verify(gone).found]
+    assert [finding.found for finding in HOLDER.verify_all([old, gone])] == alone
+    HOLDER.erase([old])
+    assert [finding.presence for finding in HOLDER.verify_all([old, gone])] == [
+        Presence.ABSENT,
+        Presence.PRESENT,
+    ]
