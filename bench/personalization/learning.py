@@ -127,7 +127,7 @@ def fitting() -> Table:
     from personalization.models import LearnedVersion
 
     started = time.perf_counter()
-    lines = shop_history.everybody().histories
+    lines = shop_history.everybody(1).histories
     read = time.perf_counter() - started
     command = [sys.executable, "manage.py", "fit_predictions"]
     print(

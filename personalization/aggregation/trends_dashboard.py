@@ -67,11 +67,11 @@ class ShopTrends:
         return about | {"is_overdue": now - report.due_at > OVERDUE} | told(first_day(chosen, now))
 
     def headline(self, request: HttpRequest) -> Headline:
-        if counted() is None:
-            return Headline("unknown", "Not counted yet")
         total = trends.totals(trends.used(first_day(RANGES[1], datetime.now(UTC))))
         if not any((total.views, total.clicks, total.adds, total.purchases)):
-            return Headline("unknown", "Nothing viewed or bought in the last 7 days")
+            is_counted = counted() is not None
+            said = "Nothing viewed or bought in the last 7 days" if is_counted else "Not counted yet"
+            return Headline("unknown", said)
         said = f"{total.views:,} product view{'' if total.views == 1 else 's'}"
         bought = f"{total.purchases:,} purchase{'' if total.purchases == 1 else 's'}"
         return Headline("healthy", f"{said} and {bought} in 7 days")

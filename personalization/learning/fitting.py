@@ -1,7 +1,7 @@
 """The nightly fit: learns from everybody's purchases, measures itself, and is put to use unless it is worse.
 
-Nothing of one person gets into it: weights and statistics are sums over the shop, and an association that fewer than
-`COMPLEMENTS_K` shoppers share is left out.
+Nothing of one person gets into it: weights and statistics are sums over the shop, an association that fewer than
+`COMPLEMENTS_K` shoppers share is left out, and so is a product that fewer have bought and the catalogue does not know.
 """
 
 import resource
@@ -38,7 +38,7 @@ def fit() -> LearnedVersion | None:
     """
     with _alone():
         started = time.monotonic()
-        everybody = shop_history.everybody()
+        everybody = shop_history.everybody(settings.COMPLEMENTS_K)
         if not len(everybody.histories.shopper):
             return None
         before = versions.in_use()

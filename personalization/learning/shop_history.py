@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 from django.db import connection, transaction
 
+from leafloaf.lib import statements
 from personalization.prediction.histories import Histories, Numbers
 from personalization.signals import marks
 from personalization.signals.marks import Signal
@@ -30,6 +31,7 @@ WHERE subject.state = 'active'
   AND {consent.PERSONALIZES.format(subject="subject.id")}
   AND {consent.KEEPS_PURCHASES.format(subject="subject.id")}
 """  # noqa: S608 (SQL of our own)
+KNOWN = "SELECT sku FROM catalog_product WHERE sku = ANY(%s::text[])"
 
 
 @dataclass
@@ -65,6 +67,20 @@ class Gathered:
         """The last bits of a pseudonym, which must all be 0."""
         return (1 << self.halvings) - 1
 
+    def forget_rare(self, least: int) -> None:
+        """Leaves out the products that the catalogue does not know and fewer shoppers than this have bought."""
+        if not self.purchases:
+            return
+        shopper, product, second = map(np.concatenate, (self.shopper, self.product, self.second))
+        pairs = np.unique(np.stack([product, shopper]), axis=1)
+        is_kept = np.bincount(pairs[0], minlength=len(self.products)) >= least
+        names = list(self.products)
+        rare = [names[code] for code in np.flatnonzero(~is_kept).tolist()]
+        is_kept[[self.products[sku] for sku in _known(rare)]] = True
+        kept = is_kept[product]
+        self.shopper, self.product, self.second = [shopper[kept]], [product[kept]], [second[kept]]
+        self.purchases = int(kept.sum())
+
     def _keep(self, shopper: Numbers, product: Numbers, second: Numbers) -> None:
         self.shopper.append(shopper)
         self.product.append(product)
@@ -95,11 +111,17 @@ class Everybody:
     """One shopper of so many was read."""
 
 
-def everybody() -> Everybody:
-    """The purchases of all who allow it, in a transaction that only reads; the same whatever order rows come in."""
+def everybody(least: int) -> Everybody:
+    """The purchases of all who allow it, in a transaction that only reads; the same whatever order rows come in.
+
+    Args:
+        least: how many shoppers must have bought what the catalogue does not know. Its id may be anything that one of
+            them wrote, and what is learned is kept for longer than they may be.
+    """
     found = Gathered()
     for rows in _rows():
         found.add(rows)
+    found.forget_rare(least)
     return Everybody(_numbered(found), 1 << found.halvings)
 
 
@@ -149,26 +171,25 @@ def _rows() -> Iterator[list[tuple[UUID, str, bytes]]]:
             yield rows
 
 
+def _known(skus: list[str]) -> list[str]:
+    """Those that the catalogue has."""
+    return [sku for (sku,) in statements.fetch(KNOWN, [skus])]
+
+
 def _numbered(found: Gathered) -> Histories:
-    """With shoppers and products numbered by name."""
+    """With those shoppers and products numbered by name of whom a purchase is left."""
     if not found.purchases:
         nothing = np.zeros(0, np.int64)
         return lined([], [], nothing, nothing, nothing)
     shopper, product, second = map(np.concatenate, (found.shopper, found.product, found.second))
-    shoppers = [str(who) for who in found.shoppers]
-    names, products = list(found.products), np.unique(product)
-    by_name = sorted(products.tolist(), key=names.__getitem__)
-    return lined(
-        sorted(shoppers),
-        [names[code] for code in by_name],
-        _places(sorted(range(len(shoppers)), key=shoppers.__getitem__))[shopper],
-        _places(by_name, len(names))[product],
-        second,
-    )
+    shoppers, shopper = _by_name([str(who) for who in found.shoppers], shopper)
+    products, product = _by_name(list(found.products), product)
+    return lined(shoppers, products, shopper, product, second)
 
 
-def _places(codes: list[int], length: int | None = None) -> Numbers:
-    """For each code its place in the list."""
-    places = np.full(len(codes) if length is None else length, -1)
-    places[codes] = np.arange(len(codes))
-    return places
+def _by_name(names: list[str], codes: Numbers) -> tuple[list[str], Numbers]:
+    """The names that there is a code of, in order, and for each code its name's place among them."""
+    ordered = sorted(np.unique(codes).tolist(), key=names.__getitem__)
+    places = np.full(len(names), -1)
+    places[ordered] = np.arange(len(ordered))
+    return [names[code] for code in ordered], places[codes]

@@ -81,7 +81,9 @@ def test_what_is_loaded_predicts_the_reorders_that_the_fit_in_memory_does() -> N
 
 
 def test_with_too_few_orders_the_closed_form_answers_and_that_is_said() -> None:
-    remembered.remember(shops.habits(5, 3))
+    rows = shops.habits(5, 3)
+    remembered.catalogue(product for _, _, product, _ in rows)
+    remembered.remember(rows)
     made = fitted()
     assert made.is_active
     assert not made.is_learned
