@@ -11,7 +11,14 @@ from capture import anonymised, partitions, sinks
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
+from tests import emptying
 from tests.calls import Api
+
+
+@pytest.fixture(autouse=True, scope="session")
+def emptied_fast() -> None:
+    """The database, after a test whose transactions were real."""
+    emptying.use()
 
 
 @pytest.fixture(autouse=True)

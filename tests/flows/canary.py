@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from leafloaf.catalog import loading
+from privacy import lookups
 from privacy.models import PrivacySettings, StaffAccess, Subject
 from tests.calls import Api
 
@@ -201,6 +202,7 @@ class Canary:
         StaffAccess.objects.create(
             subject_id=self.subject_id, actor="olive", page="profile", reason="asked to"
         )
+        lookups.open_for(self.user_id, "olive", "asked to")
         LogEntry.objects.create(
             user=olive,
             content_type=ContentType.objects.get_for_model(PrivacySettings),

@@ -6,6 +6,7 @@ The readers are the tests' own: they know nothing of what erasure knows, only of
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def hits(stores: Stores, wanted: set[bytes], *folders: Path) -> list[Hit]:
     """Where any of it stands: (store, place)."""
     places = [
         *in_postgres(),
+        *in_what_is_learned(),
         *in_redis(),
         *in_cloud_storage(stores),
         *in_bigquery(stores),
@@ -72,6 +74,14 @@ def in_postgres() -> Iterator[tuple[str, str, bytes]]:
             cursor.execute(f"SELECT row::text FROM {table} AS row")
             for (row,) in cursor.fetchall():
                 yield "postgres", table, row.encode()
+
+
+def in_what_is_learned() -> Iterator[tuple[str, str, bytes]]:
+    """Fitted predictions, which are packed: every version, in use or kept."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM personalization_learnedversion")
+        for (content,) in cursor.fetchall():
+            yield "postgres", "what is learned", zlib.decompress(content)
 
 
 def in_redis() -> Iterator[tuple[str, str, bytes]]:

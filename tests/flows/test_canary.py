@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import logging
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from django.contrib.auth.models import Group
 from google.cloud import storage
 
 from capture import deliver, ledger
+from personalization.learning import fitting
+from personalization.models import LearnedVersion
 from privacy.models import DeletionRequest, Subject
 from tests.calls import Api
 from tests.flows import everywhere
@@ -26,6 +29,9 @@ from tests.standins import Standin
 
 REQUESTS = "/api/v1/privacy/deletion-requests"
 STATES = DeletionRequest.State
+LEARNED: dict[str, Any] = dict.fromkeys(
+    ("lines", "shoppers", "products", "days", "fit_seconds", "peak_megabytes"), 0
+) | {"is_learned": False, "is_reorder_learned": False}
 
 
 @pytest.fixture
@@ -55,6 +61,13 @@ def log_file(tmp_path: Path) -> Iterator[Path]:
 def drained() -> None:
     for name in settings.SINKS:
         deliver.drain(name, is_final=True)
+
+
+def learned() -> None:
+    """The nightly fit, before anybody goes: it knows what the catalogue has, and nothing that one shopper named."""
+    version = fitting.fit()
+    assert version is not None
+    assert version.products == 1
 
 
 def neighbour(api: Api) -> Canary:
@@ -106,7 +119,9 @@ def test_nothing_is_left_of_who_was_erased(
     canary, other = Canary(secret), neighbour(secret)
     canary.uses_everything()
     pseudonym = canary.subject_id.bytes
+    canary.send(canary.events())
     counted_in()
+    learned()
     drained()
     wanted = everywhere.spellings(canary.secret) | everywhere.spellings(pseudonym)
     found = {store for store, _ in everywhere.hits(stores, wanted)}
@@ -135,6 +150,8 @@ def test_a_mark_planted_in_any_store_is_found(stores: Stores, secret: Api, tmp_p
         assert everywhere.hits(stores, wanted) == [("redis", "planted")]
         stores.redis.delete("planted")
     stores.redis.hset("planted", text, "1")
+    LearnedVersion.objects.create(**LEARNED, content=zlib.compress(f"x{text}".encode()))
+    assert ("postgres", "what is learned") in everywhere.hits(stores, wanted)
     bucket = stores.storage.bucket(settings.CLOUD_STORAGE_BUCKET)
     bucket.blob("planted.gz").upload_from_string(gzip.compress(f"x{text}".encode()))
     plant_in_bigquery(stores, text)

@@ -13,7 +13,7 @@ from django.db.models import F
 from capture.models import OutboxBatch
 from personalization.aggregation import aggregates
 from personalization.learning import learned
-from privacy import exporting, holders
+from privacy import exporting, holders, lookups
 from privacy.erasure import requests
 from privacy.exporting import making
 from privacy.exporting.archive import encoder
@@ -59,6 +59,7 @@ def use_everything(api: Api, user_id: str) -> None:
         assert api.get(f"/api/v1/{path}", **{"X-User-Id": user_id}).status_code == 200
     person = Subject.objects.get(user_id=user_id)
     StaffAccess.objects.create(subject_id=person.pk, actor="olive", page="profile", reason="They telephoned")
+    lookups.open_for(user_id, "olive", "They telephoned")
     until = datetime.now(UTC) + timedelta(minutes=15)
     PrivacyLink.objects.create(token_hash=user_id.encode(), subject_id=person.pk, expires_at=until)
     exporting.ask(user_id)
