@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
@@ -19,10 +19,6 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-STRICT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 @dataclass
@@ -67,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit]]:
-    """`visit(width=400, scheme="dark")`: a fresh page under a strict Content-Security-Policy."""
+    """`visit(width=400, scheme="dark")`: a fresh page, whose Content-Security-Policy is the server's own."""
     contexts = []
 
     def begin(width: int = 1440, height: int = 900, scheme: str = "light") -> Visit:
@@ -78,7 +74,6 @@ def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit
         )
         contexts.append(context)
         begun = Visit(context.new_page(), str(live_server))
-        begun.page.route("**/*", with_strict_policy)
         begun.page.on("console", lambda message: note(message, begun.errors))
         begun.page.on("pageerror", lambda error: begun.errors.append(str(error)))
         return begun
@@ -86,14 +81,6 @@ def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit
     yield begin
     for context in contexts:
         context.close()
-
-
-def with_strict_policy(route: Route) -> None:
-    if route.request.resource_type != "document" or route.request.method != "GET":
-        route.continue_()
-        return
-    answer = route.fetch(max_redirects=0)
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT_POLICY})
 
 
 def note(message: ConsoleMessage, errors: list[str]) -> None:

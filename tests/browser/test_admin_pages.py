@@ -139,6 +139,8 @@ def test_backend_health_says_each_state_in_words_and_draws_each_sink(visit: Begi
 def test_a_click_pauses_a_sink_and_another_resumes_it(visit: Begin) -> None:
     begun = signed_in(visit())
     begun.open(HEALTH)
+    begun.page.locator("#sink-redis").get_by_text("Pause or switch off").click()
+    begun.page.locator("#sink-redis").get_by_label("Why").fill("a new cable")
     begun.page.get_by_role("button", name="Pause Redis").click()
     begun.page.wait_for_selector("text=Redis is paused.")
     assert Sink.objects.get(name="redis").state == Sink.State.PAUSED
