@@ -1,4 +1,4 @@
-"""`python -m bench [capture|search|personalization|privacy]`: measures, prints, and with `--write` updates the docs."""
+"""`python -m bench [access|capture|search|…]`: measures, prints, and with `--write` updates the docs."""
 
 import argparse
 import sys
@@ -57,6 +57,21 @@ def privacy(arguments: list[str]) -> None:
         write(given.write, ran_on, tables, "erasure-machine")
 
 
+def access(arguments: list[str]) -> None:
+    made = argparse.ArgumentParser(prog="python -m bench access")
+    made.add_argument("--requests", type=int, default=500, help="of each kind in a round")
+    made.add_argument("--runs", type=int, default=3, help="rounds; figures are their medians")
+    made.add_argument("--write", nargs="?", type=Path, const=document.PAGE)
+    given = made.parse_args(arguments)
+    from bench import access as limits
+
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = limits.measure(given.requests, given.runs)
+    if given.write:
+        write(given.write, ran_on, tables, "limits-machine")
+
+
 def capture(arguments: list[str]) -> None:
     options = parser().parse_args(arguments)
     unknown = set(options.only) - set(PARTS)
@@ -91,6 +106,12 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-BENCHES = {"capture": capture, "search": search, "personalization": personalization, "privacy": privacy}
+BENCHES = {
+    "access": access,
+    "capture": capture,
+    "search": search,
+    "personalization": personalization,
+    "privacy": privacy,
+}
 
 main()
