@@ -53,8 +53,9 @@ bench-personalization: $(BENCH)/.installed ## how well the next basket, reorders
 bench-privacy: $(BENCH)/.installed ## how long an erasure takes, and what it costs the others
 	$(BENCH)/bin/python -m bench privacy
 
-openapi: $(VENV)/.dev ## write docs/openapi.yaml and docs/events.md from the code
+openapi: $(VENV)/.dev ## write docs/openapi.yaml, docs/events.md and docs/access-matrix.md from the code
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference
+	$(BIN)/python -m tests.access
 
 browser: ## install Chromium for the page tests, from the system's packages (Debian, Ubuntu; needs root)
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }

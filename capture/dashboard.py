@@ -31,6 +31,7 @@ from capture import (
 )
 from capture.models import Event, LedgerDay, OutboxBatch, Reading, Sink
 from capture.once import once
+from leafloaf.lib.row_numbers import row_number
 
 CHANGE_PERMISSION = "capture.change_sink"
 REPLAY_PERMISSION = "capture.change_deadletter"
@@ -201,12 +202,12 @@ def back_fill(request: HttpRequest, name: str) -> str:
 
 def replay(request: HttpRequest, name: str) -> str:
     """What has died since the question was asked is left alone."""
-    newest = request.POST.get("newest", "")
+    newest = row_number(request.POST.get("newest"))
     if name not in settings.SINKS:
         raise control.UnknownSink(f"There is no sink {name!r}.")
-    if not newest.isdecimal():
+    if newest is None:
         raise ValidationError("Nothing was done. Ask again how many it would be.")
-    letters = questions.letters(name, request.POST.get("alike", "")).filter(id__lte=int(newest))
+    letters = questions.letters(name, request.POST.get("alike", "")).filter(id__lte=newest)
     count = dead_letters.replay(letters, by=request.user.get_username(), because=because(request))
     return f"{count:,} dead letter{pluralize(count)} of {cards.title_of(name)} will be tried again."
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 from capture import events, explorer, journeys, payloads
 from capture.look_only import LookOnly, pretty
 from capture.models import Event, OutboxBatch
+from leafloaf.lib.row_numbers import row_number
 from privacy import consent, lookups
 from privacy.models import LookupReason, PersonLookup
 
@@ -129,7 +130,7 @@ class EventAdmin(LookOnly):
         return TemplateResponse(request, template, shared | context)
 
     def _event(self, number: str) -> Event:
-        event = explorer.event(int(number)) if number.isdecimal() else None
+        event = explorer.event(known) if (known := row_number(number)) else None
         if event is None:
             raise Http404("The log has no such event, or has it no more.")
         return event
@@ -213,7 +214,7 @@ def anchored(asked: QueryDict) -> Event | None:
     number = asked.get("person_of") or asked.get("visit_of") or ""
     if not number:
         return None
-    event = explorer.event(int(number)) if number.isdecimal() else None
+    event = explorer.event(known) if (known := row_number(number)) else None
     if event is None:
         raise Unreadable("The event that stood for this visit or person is no longer in the log.")
     return event
@@ -222,7 +223,7 @@ def anchored(asked: QueryDict) -> Event | None:
 def batch_of(number: str) -> OutboxBatch | None:
     if not number:
         return None
-    batch = OutboxBatch.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+    batch = OutboxBatch.objects.filter(pk=row_number(number) or 0).first()
     if batch is None:
         raise Unreadable("There is no such batch, or not any more.")
     return batch
@@ -234,17 +235,15 @@ def moment(text: str) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(text)
-        return read if timezone.is_aware(read) else timezone.make_aware(read)
+        return timezone.localtime(read if timezone.is_aware(read) else timezone.make_aware(read))
     except (ValueError, OverflowError) as error:
         raise Unreadable(f"“{text[:40]}” is not a time such as 2026-11-20 14:00.") from error
 
 
 def placed(text: str) -> explorer.Place | None:
     first, _, second = text.partition("-")
-    if not (first.isdecimal() and second.isdecimal()):
-        return None
-    place = explorer.Place(int(first), int(second))
-    return place if max(place) <= explorer.FURTHEST else None
+    xid, number = row_number(first), row_number(second)
+    return None if xid is None or number is None else explorer.Place(xid, number)
 
 
 def kept(asked: QueryDict) -> str:

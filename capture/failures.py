@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from capture import cards, payloads
 from capture.models import DeadLetter
+from leafloaf.lib.row_numbers import row_number
 
 LETTERS_LOOKED_AT = 500
 """Dead letters of each sink that are grouped by reason, the newest first."""
@@ -129,7 +130,7 @@ def deliveries() -> list[Failure]:
 
 def alike(letters: QuerySet[DeadLetter], number: str | None) -> QuerySet[DeadLetter]:
     """Those of the same sink and reason as the one of this number; none when there is no such."""
-    sample = DeadLetter.objects.filter(pk=int(number)).first() if number and number.isdecimal() else None
+    sample = DeadLetter.objects.filter(pk=row_number(number) or 0).first()
     return letters.filter(sink=sample.sink, reason=sample.reason) if sample else letters.none()
 
 

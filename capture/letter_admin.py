@@ -14,6 +14,7 @@ from capture import dead_letters, explorer
 from capture.cards import title_of
 from capture.look_only import LookOnly, pretty
 from capture.models import DeadLetter
+from leafloaf.lib.row_numbers import row_number
 
 DONE = {"replay": "will be tried again", "discard": "discarded"}
 
@@ -43,11 +44,11 @@ class DeadLetterAdmin(LookOnly):
     ) -> TemplateResponse | None:
         """Asks first; what has died since the question was asked is not touched by the answer."""
         because = request.POST.get("because", "").strip()
-        newest = request.POST.get("newest", "")
-        if not newest.isdecimal() or (act == "discard" and not because):
+        newest = row_number(request.POST.get("newest"))
+        if newest is None or (act == "discard" and not because):
             return self._question(request, letters, act)
         do = {"replay": dead_letters.replay, "discard": dead_letters.discard}[act]
-        count = do(letters.filter(id__lte=int(newest)), by=request.user.get_username(), because=because)
+        count = do(letters.filter(id__lte=newest), by=request.user.get_username(), because=because)
         self.message_user(request, f"{count:,} dead letter{pluralize(count)} {DONE[act]}.", messages.SUCCESS)
         return None
 

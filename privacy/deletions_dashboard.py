@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from leafloaf.lib.row_numbers import row_number
 from privacy import deletion_metrics, deletion_problems, deletion_queue, holders, residual_calendar
 from privacy.deletion_problems import Problem
 from privacy.deletion_queue import Queued
@@ -21,6 +22,8 @@ from privacy.models import Certificate, DeletionRequest, DeletionStep
 CHANGE = "privacy.change_deletionrequest"
 ASK = "privacy.add_deletionrequest"
 APPROVE = "privacy.approve_deletionrequest"
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+"""Of a day in an address: calendars end before `date` does."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,10 @@ def said_of(problems: list[Problem], waiting: int) -> str:
 
 def day_of(request: HttpRequest) -> date | None:
     try:
-        return date.fromisoformat(request.GET.get("day", ""))
+        day = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
         return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def shown_steps(chosen: DeletionRequest) -> list[tuple[str, DeletionStep, bool]]:
@@ -162,9 +166,9 @@ def wanted(request: HttpRequest) -> UUID:
 
 
 def step_of(request: HttpRequest) -> int:
-    text = request.POST.get("step", "")
-    if text.isdecimal() and DeletionStep.objects.filter(pk=int(text)).exists():
-        return int(text)
+    number = row_number(request.POST.get("step"))
+    if number is not None and DeletionStep.objects.filter(pk=number).exists():
+        return number
     raise ValidationError("There is no such step.")
 
 

@@ -31,6 +31,7 @@ from leafloaf.catalog.models import (
 )
 from leafloaf.catalog.models.products import SEPARATOR
 from leafloaf.catalog.search import SearchTimeout
+from leafloaf.lib.row_numbers import row_number
 
 PREVIEW = "_preview"
 PREVIEW_QUERY = "_preview_query"
@@ -55,9 +56,9 @@ class ShelfFilter(admin.SimpleListFilter):
         return [(str(top.pk), top.name) for top in tops]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not (chosen := self.value() or "").isdecimal():
+        if (chosen := row_number(self.value())) is None:
             return queryset
-        top = Category.objects.filter(pk=int(chosen)).values_list("path", flat=True).first()
+        top = Category.objects.filter(pk=chosen).values_list("path", flat=True).first()
         shelves = Category.objects.filter(Q(path=top) | Q(path__startswith=f"{top}{SEPARATOR}"))
         return queryset.filter(category__in=shelves.values("pk"))
 

@@ -21,9 +21,14 @@ admin.site.unregister([StaticDevice, TOTPDevice])
 
 
 class LookOnly(admin.ModelAdmin[Model]):
+    """A row has no page of its own: that would show everything that the table has."""
+
     list_display_links = None
     list_per_page = 50
     search_help_text = "A whole name."
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return obj is None and super().has_view_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -45,8 +50,11 @@ class FailedSignInAdmin(LookOnly):
     actions = ("unlock",)
 
     @admin.display(boolean=True, description="locked out")
-    def is_locked_out(self, failed: FailedSignIn) -> bool:
-        return lock_out.is_on(failed, timezone.now())
+    def is_locked_out(self, failed: Any) -> bool:
+        return lock_out.is_on(failed.all_failures)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return lock_out.with_all_failures(super().get_queryset(request), timezone.now())
 
     def has_unlock_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("staff.unlock_signin")

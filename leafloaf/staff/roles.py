@@ -34,6 +34,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "personalization.view_dailyproduct",
         "personalization.view_learnedversion",
         "capture.view_volume",
+        "capture.view_rejectioncount",
         "privacy.view_metrics",
     ),
     # An event says whose it is only to who may look at a person.
@@ -44,6 +45,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "capture.view_volume",
         "capture.view_outboxbatch",
         "capture.view_reading",
+        "capture.view_horizonreading",
+        "capture.view_rejectioncount",
+        "capture.view_connectiontest",
         "capture.view_ledgerday",
         "capture.view_schemadrift",
         "capture.view_deadletter",

@@ -65,7 +65,8 @@ def test_a_number_of_people_is_rounded_down_to_a_five(ada: Client) -> None:
     assert re.search(r"Personalization off 50 % 50.0 % 10 ", told)
     assert re.search(r"Household inference on – – fewer than 5 ", told)
     assert re.search(r"Personalization fewer than 5 10 ", told)
-    assert "12" not in str(PrivacyReport.objects.get().numbers)
+    kept = PrivacyReport.objects.get().numbers
+    assert "12" not in str({name: value for name, value in kept.items() if name != "since"})
 
 
 @pytest.mark.parametrize("count", range(23))

@@ -78,3 +78,8 @@ def test_nothing_is_loaded_from_elsewhere(baker: Client) -> None:
     page = baker.get(PAGE).content.decode()
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_a_nul_is_refused_before_it_reaches_the_database(baker: Client) -> None:
+    assert baker.get("/admin/access/auditentry/", {"q": "a\0b"}).status_code == 400
+    assert baker.post("/admin/people/", {"user_id": "a\0b", "reason": "order"}).status_code == 400

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 
 from capture.models import Event
 from leafloaf.catalog import products
+from leafloaf.lib.row_numbers import row_number
 from leafloaf.staff.people.pages import Visit
 from privacy.consent import Consent
 
@@ -121,10 +122,11 @@ def place_in(event: Event) -> str:
 def place_of(text: str) -> tuple[datetime, int] | None:
     """The same back; None for anything else."""
     microseconds, _, number = text.partition("-")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (microseconds, number)):
+    since, place = row_number(microseconds), row_number(number)
+    if since is None or place is None:
         return None
     try:
-        return EPOCH + int(microseconds) * MICROSECOND, int(number)
+        return EPOCH + since * MICROSECOND, place
     except OverflowError:
         return None
 

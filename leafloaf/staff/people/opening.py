@@ -13,7 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from capture.models import Event
+from capture import explorer
+from leafloaf.lib.row_numbers import row_number
 from leafloaf.staff.people.dashboard import MAY_LOOK_UP, UserProfiles
 from leafloaf.staff.people.forms import LONGEST_USER_ID, LookupForm, said
 from privacy import lookups
@@ -138,9 +139,8 @@ def wanted(request: HttpRequest) -> PersonLookup | None:
 
 def subject_of(event: str) -> UUID | None:
     """Whose event of the log it is."""
-    if not (event.isascii() and event.isdecimal()):
-        return None
-    return Event.objects.filter(pk=int(event)).values_list("subject_id", flat=True).first()
+    found = explorer.event(number) if (number := row_number(event)) else None
+    return found.subject_id if found else None
 
 
 def local_path(request: HttpRequest) -> str:

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -60,9 +62,20 @@ def note(request: HttpRequest, username: str, **_: Any) -> None:
         )
 
 
-def is_on(failed: FailedSignIn, now: datetime) -> bool:
-    is_recent = failed.attempt_time > now - settings.AXES_COOLOFF_TIME
-    return bool(is_recent and failed.failures_since_start >= settings.AXES_FAILURE_LIMIT)
+def with_all_failures(found: QuerySet[Any], now: datetime) -> QuerySet[Any]:
+    """With `all_failures`: axes keeps a row for each browser, and counts those of a name and an address together."""
+    same = FailedSignIn.objects.filter(
+        username=OuterRef("username"),
+        ip_address=OuterRef("ip_address"),
+        attempt_time__gt=now - settings.AXES_COOLOFF_TIME,
+    )
+    counted = same.order_by().values("username").annotate(count=Sum("failures_since_start")).values("count")
+    together: QuerySet[Any] = found.annotate(all_failures=Coalesce(Subquery(counted), 0))
+    return together
+
+
+def is_on(all_failures: int) -> bool:
+    return all_failures >= int(settings.AXES_FAILURE_LIMIT)
 
 
 def unlock(failed: FailedSignIn, by: str) -> None:

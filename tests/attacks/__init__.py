@@ -1,0 +1,1 @@
+"""What an attacker tried in an hour, and what must not come of it (docs/attacks.md)."""
