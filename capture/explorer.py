@@ -2,7 +2,7 @@
 
 Invariants:
 * A page examines at most `SCANNED` events, however rare what is looked for: it says how far it looked, and the next
-  one goes on from there.
+  one goes on from there. Of a time within a day, what came later on that day is stepped over first.
 * What an address says of a visit or a person is the number of one of their events in the log: it means nothing
   outside, and nothing at all once the event is erased.
 """

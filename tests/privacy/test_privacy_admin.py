@@ -1,10 +1,11 @@
 """Consent records in the admin: a list of nobody."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from privacy import consent, subjects, wording
 from privacy.models import Actor, ConsentRecord, Purpose, StaffAccess
@@ -62,3 +63,11 @@ def test_a_record_has_no_page_and_nothing_can_be_changed(staff: Client, subject_
 def test_staff_without_the_permission_see_none(client: Client, subject_id: UUID) -> None:
     client.force_login(User.objects.create_user("passer-by", is_staff=True))
     assert client.get(RECORDS).status_code == 403
+
+
+def test_the_list_of_consents_cannot_be_asked_for_one_person(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    address = reverse("admin:privacy_consentrecord_changelist")
+    for name in ("subject", "subject_id", "subject__exact", "subject__id__exact", "subject__user_id"):
+        assert client.get(address, {name: str(uuid4())}).status_code == 400
+    assert client.get(address, {"purpose__exact": "search_history"}).status_code == 200

@@ -8,8 +8,8 @@ from django.db import migrations, models
 
 # Each table is altered after rows were written to another: what is deferred would stand in the way.
 MOVE = """
-INSERT INTO access_apikey (client_id, lookup, key_hash, created_at)
-SELECT id, lookup, key_hash, created_at FROM access_apiclient;
+INSERT INTO access_apikey (client_id, lookup, key_hash, created_at, revoked_at)
+SELECT id, lookup, key_hash, created_at, revoked_at FROM access_apiclient;
 SET CONSTRAINTS ALL IMMEDIATE;
 """
 # A client had one key: its newest that still works, or its newest.

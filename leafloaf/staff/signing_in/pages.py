@@ -133,12 +133,16 @@ class SetUpPage(SignInPage):
             return self.show(is_begun=True, wrong=self.wrong())
         device, codes = confirmed
         sessions.go_through(self.request, device)
+        second_factor.end_sessions(self.user, but=self.request.session.session_key)
         return self.show(codes=codes)
 
     def codes(self) -> HttpResponse:
         if wrong := self.owner_is_missing():
             return self.show(wrong=wrong)
-        return self.show(codes=second_factor.new_codes(self.user))
+        codes = second_factor.new_codes(self.user)
+        if app := second_factor.app_of(self.user):  # the code that opened this session may be gone
+            sessions.go_through(self.request, app)
+        return self.show(codes=codes)
 
     def owner_is_missing(self) -> str:
         """An open session is not enough to change what it was opened with: that takes a code too."""

@@ -8,7 +8,9 @@ import logging
 import secrets
 from math import ceil
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -91,11 +93,25 @@ def new_codes(user: User) -> list[str]:
 
 
 def reset(user: User, by: str, reason: str = "") -> None:
-    """Takes everything away; where it is asked for, the user must set up another before anything else."""
+    """Takes everything away; where it is asked for, the user must set up another before anything else.
+
+    Open sessions end: else whoever has one could set up an app without the password.
+    """
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
         RecoveryCodes.objects.filter(user=user).delete()
         audit.record(by, "reset second factor", user.get_username(), reason=reason)
+        end_sessions(user)
+
+
+def end_sessions(user: User, but: str | None = None) -> None:
+    """Signs the user out everywhere, or everywhere but here.
+
+    Whose session it is stands inside it, so that all that have not expired are read; a reset is rare.
+    """
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.session_key != but and session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
 
 
 def seconds_to_wait(user: User) -> int:

@@ -172,3 +172,24 @@ def test_a_password_of_nothing_and_one_of_a_megabyte_are_wrong_ones() -> None:
     staff()
     for password in ("", "x" * 900_000, "\x00", PASSWORD + " "):
         assert password_shown(password=password)[1].status_code == 200
+
+
+def test_failures_in_several_browsers_count_together_on_the_list_too() -> None:
+    operator = staff("olive")
+    for number in range(LIMIT):
+        fail("rosemary", 1, HTTP_USER_AGENT=f"Browser {number}")
+    assert not may_enter()
+    client = Client()
+    client.force_login(operator)
+    page = client.get(reverse("admin:staff_failedsignin_changelist")).content.decode()
+    assert page.count('alt="True"') == LIMIT
+    assert page.count('alt="False"') == 0
+
+
+def test_a_row_has_no_page_that_shows_all_of_it() -> None:
+    operator = staff("olive")
+    fail("rosemary", 1)
+    client = Client()
+    client.force_login(operator)
+    row = FailedSignIn.objects.get()
+    assert client.get(reverse("admin:staff_failedsignin_change", args=[row.pk])).status_code in {302, 403}

@@ -303,3 +303,37 @@ def test_leaving_ends_the_session(rosemary: User) -> None:
     assert client.post(SET_UP, {"act": "leave"}).headers["Location"] == LOGIN
     assert client.get(SET_UP).headers["Location"] == LOGIN
     assert PASSWORD not in repr(dict(client.session))
+
+
+def test_a_reset_ends_every_session_so_that_a_password_is_needed_to_set_up_another(rosemary: User) -> None:
+    client, _ = password_shown()
+    set_up(client)
+    half_way, _ = password_shown()
+    second_factor.reset(rosemary, by="olive")
+    for session in (client, half_way):
+        assert session.post(SET_UP, {"act": "begin"}).headers["Location"] == LOGIN
+    assert not Authenticator.objects.exists()
+
+
+def test_a_new_app_ends_the_sessions_of_the_old_one_elsewhere(rosemary: User) -> None:
+    with time_machine.travel(datetime.now().astimezone()) as traveller:
+        client, _ = password_shown()
+        secret, _ = set_up(client)
+        wait_for_next_code(traveller)
+        elsewhere, _ = password_shown()
+        elsewhere.post(CODE, {"code": code_of(secret)})
+        assert elsewhere.get(INDEX).status_code == 200
+        wait_for_next_code(traveller)
+        new = secret_of(client.post(SET_UP, {"act": "begin", "code": code_of(secret)}))
+        client.post(SET_UP, {"act": "confirm", "code": code_of(new)})
+        assert client.get(INDEX).status_code == 200
+        assert elsewhere.get(INDEX).status_code == 302
+
+
+def test_who_came_in_by_a_recovery_code_stays_in_after_making_new_ones(rosemary: User) -> None:
+    client, _ = password_shown()
+    _, codes = set_up(client)
+    back, _ = password_shown()
+    back.post(CODE, {"code": codes[0]})
+    assert back.post(SET_UP, {"act": "codes", "code": codes[1]}).status_code == 200
+    assert back.get(INDEX).status_code == 200
