@@ -19,6 +19,8 @@ TASK = "capture.tasks.test_connections"
 LEASE = timedelta(minutes=3)
 """Longer than the slowest sink takes to say that it does not answer: BigQuery is asked for five tables."""
 
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
 
 def ask(name: str, *, by: str) -> None:
     """Has a worker test the sink within seconds.
@@ -93,4 +95,6 @@ def said_by(name: str) -> str:
         sinks.get(name).probe()
     except (Unavailable, BatchRefused) as error:
         return str(error) or type(error).__name__
+    except UNEXPECTED as error:  # such as a client that cannot be made; what it says may be anything
+        return f"{type(error).__name__} while it was asked: look at its settings and credentials."
     return ""

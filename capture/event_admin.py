@@ -64,6 +64,8 @@ class EventAdmin(LookOnly):
         except Unreadable as error:
             wanted, anchor, refusal = explorer.Wanted(), None, str(error)
         sight = self._sight(request, anchor, "Events") if wanted.is_of_somebody else Sight(True)
+        if wanted.session_id and sight.lookup:
+            wanted = replace(wanted, only_of=sight.lookup.subject_id)
         context = {
             "title": "Events",
             "types": list(events.TYPES),

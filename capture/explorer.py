@@ -71,6 +71,7 @@ END_OF = """
 """
 SESSION = "session_id = %(session)s::text"
 SUBJECT = "subject_id = %(subject)s::uuid"
+VISIT = f"{SESSION} AND (%(only_of)s::uuid IS NULL OR subject_id IS NULL OR subject_id = %(only_of)s::uuid)"
 IN_DAY = f"""
     SELECT {COLUMNS} FROM capture_event
     WHERE received_at >= %(since)s AND received_at < %(until)s AND event_id = %(event_id)s LIMIT 1
@@ -116,13 +117,18 @@ START = Place(FURTHEST, FURTHEST)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; what is left out means any."""
+    """What is looked for; what is left out means any.
+
+    Attributes:
+        only_of: of a visit in which several people were signed in, the one whose part is looked for.
+    """
 
     event_type: str = ""
     since: datetime | None = None
     until: datetime | None = None
     session_id: str | None = None
     subject_id: UUID | None = None
+    only_of: UUID | None = None
     batch: OutboxBatch | None = None
     after: Place = START
 
@@ -145,7 +151,7 @@ class Page:
 
 def page(wanted: Wanted) -> Page:
     find, end = (OF, END_OF) if wanted.is_of_somebody else (LOG, END_OF_LOG)
-    whose = SUBJECT if wanted.subject_id else SESSION
+    whose = SUBJECT if wanted.subject_id else VISIT
     values = _values(wanted)
     rows = [Row(*row) for row in statements.fetch(find.format(whose=whose), values)]
     if len(rows) > PAGE_SIZE:
@@ -217,7 +223,7 @@ def _values(wanted: Wanted) -> dict[str, Any]:
     if wanted.subject_id:
         return values | {"subject": wanted.subject_id} | _moment(wanted.after)
     if wanted.session_id:
-        return values | {"session": wanted.session_id} | _moment(wanted.after)
+        return values | {"session": wanted.session_id, "only_of": wanted.only_of} | _moment(wanted.after)
     return values | _range(wanted)
 
 

@@ -27,7 +27,7 @@ PAGE_SIZE = 60
 AHEAD = 200
 """Later events in which a search's clicks and purchases are looked for."""
 LONGEST_VISIT = timedelta(days=1)
-"""How long before a person's first event something done in the same visit is still found, and others after the last."""
+"""How long before a person's first event something done in the same visit is still found."""
 GAP = timedelta(minutes=10)
 LATE = timedelta(seconds=2)
 WITHHELD = {
@@ -47,10 +47,16 @@ OF_SUBJECT = f"""
 """  # noqa: S608 (SQL of our own)
 BEGINNINGS = f"""
     SELECT {COLUMNS} FROM capture_event
-    WHERE session_id = ANY(%(sessions)s::text[]) AND subject_id IS DISTINCT FROM %(subject)s::uuid
-      AND received_at > %(since)s AND received_at < %(until)s
-    ORDER BY subject_id IS NULL, received_at LIMIT %(limit)s
+    WHERE session_id = ANY(%(sessions)s::text[]) AND subject_id IS NULL
+      AND received_at > %(since)s AND received_at <= %(until)s
+    ORDER BY received_at LIMIT %(limit)s
 """  # noqa: S608 (SQL of our own)
+# Whenever it was, as erasure and the explorer see it: an anonymous event of a shared visit is nobody's.
+OWN = """
+    SELECT session FROM unnest(%(sessions)s::text[]) AS visit (session) WHERE NOT EXISTS (
+        SELECT FROM capture_event AS e WHERE e.session_id = visit.session AND e.subject_id <> %(subject)s::uuid
+    )
+"""
 OF_SESSION = f"""
     SELECT {COLUMNS} FROM capture_event
     WHERE session_id = %(session)s::text AND (received_at, id) {{side}} (%(moment)s::timestamptz, %(id)s::bigint)
@@ -253,17 +259,14 @@ def _beginnings(subject_id: UUID, page: Page) -> list[Happened]:
         sessions.discard(page.before.session_id)
     if not sessions:
         return []
+    own = statements.fetch(OWN, {"subject": subject_id, "sessions": sorted(sessions, key=str)})
     values = {
-        "subject": subject_id,
-        "sessions": sorted(sessions, key=str),
+        "sessions": [session for (session,) in own],
         "since": page.events[0].received_at - LONGEST_VISIT,
-        "until": page.events[-1].received_at + LONGEST_VISIT,
+        "until": page.events[-1].received_at,
         "limit": AHEAD,
     }
-    found = [Happened(*row) for row in statements.fetch(BEGINNINGS, values)]
-    shared = {event.session_id for event in found if event.subject_id}
-    last = page.events[-1].received_at
-    return [event for event in found if event.session_id not in shared and event.received_at <= last]
+    return [Happened(*row) for row in statements.fetch(BEGINNINGS, values)]
 
 
 def _journey(

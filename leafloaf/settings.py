@@ -513,6 +513,7 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},  # a client's 4xx is the client's news
+        "axes": {"level": "ERROR"},  # who failed to sign in is on a page of the admin
         # Six wake-ups a second are no news either.
         **{
             name: {"level": "WARNING"}

@@ -185,6 +185,8 @@ class StoreSummary:
     title: str
     requests: int
     absent: int
+    done: int
+    """Absent, or given up by staff."""
     asking: int
     held: int
     least_left: timedelta
@@ -202,6 +204,7 @@ def _summary(title: str, name: str, rows: Sequence[Queued]) -> StoreSummary:
     return StoreSummary(
         title=title,
         requests=len(found),
+        done=len(found) - len(left),
         absent=sum(store.state == DeletionStep.State.ABSENT for _, store in found),
         asking=sum(bool(store.needs_attention) for _, store in found),
         held=sum(store.held for _, store in found),

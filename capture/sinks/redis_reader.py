@@ -38,6 +38,9 @@ local function named(text, whose)
     if ids[id] then whose[ids[id]] = true end
   end
 end
+local function visited(session, whose)
+  for _, place in ipairs(sessions[session or ''] or {}) do whose[place] = true end
+end
 local function looked(key, kind, whose)
   if kind == 'string' then return named(redis.call('GET', key), whose) end
   local parts = redis.call(reads[kind][1], key, unpack(reads[kind], 2))
@@ -45,16 +48,14 @@ local function looked(key, kind, whose)
   if kind ~= 'hash' then return end
   local who = {}
   for place = 1, #parts, 2 do who[parts[place]] = parts[place + 1] end
-  local person = not who.user_id and who.session_id and sessions[who.session_id]
-  if person then whose[person] = true end
+  if not who.user_id then visited(who.session_id, whose) end
 end
 for _, key in ipairs(page[2]) do
   local kind = redis.call('TYPE', key).ok
   local name = string.sub(key, tonumber(ARGV[7]) + 1)
   local whose = {}
   named(key, whose)
-  local person = sessions[string.match(name, '^session:(%x+):') or '']
-  if person then whose[person] = true end
+  visited(string.match(name, '^session:(%x+):'), whose)
   if string.sub(name, 1, 15) == 'searches:daily:' then daily[#daily + 1] = key end
   if name == 'searches:waiting' then
     rooms[#rooms + 1] = key
@@ -118,12 +119,11 @@ class Seen:
 
 def _looked(client: redis.Redis, prefix: str, wanted: Sequence[Wanted]) -> Seen:
     ids = {person.user_id: place for place, person in enumerate(wanted)}
-    sessions = {
-        name: place
-        for place, person in enumerate(wanted)
-        for session in person.sessions
-        for name in (session, _hash(session))
-    }
+    sessions: dict[str, list[int]] = {}
+    for place, person in enumerate(wanted):
+        for session in person.sessions:
+            for name in (session, _hash(session)):
+                sessions.setdefault(name, []).append(place)
     script: Any = client.register_script(LOOK)
     seen, cursor = Seen([set() for _ in wanted]), b"0"
     people = [msgspec.json.encode(ids), msgspec.json.encode(sessions)]

@@ -8,6 +8,7 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 
 from leafloaf.access import audit_admin, client_admin, token_keys  # noqa: F401 (two of them register themselves)
+from leafloaf.access.client_admin import SPEAK
 from leafloaf.access.models import TokenKey
 
 FOLLOWED = (
@@ -47,6 +48,9 @@ class TokenKeyAdmin(admin.ModelAdmin[TokenKey]):
     def get_fields(self, request: HttpRequest, obj: TokenKey | None = None) -> tuple[str, ...]:
         shown = ("created_at", "last_used_at", "revoked_at") if obj else ()
         return TokenKeyForm.Meta.fields + shown
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and request.user.has_perm(SPEAK)
 
     def has_change_permission(self, request: HttpRequest, obj: TokenKey | None = None) -> bool:
         return False

@@ -69,25 +69,25 @@ MADE = """
         SELECT 'pg_class'::regclass AS catalog, c.oid, 'TABLE' AS kind, format('%%I.%%I', n.nspname, c.relname) AS name
         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace, me
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relowner = me.oid
-        AND n.nspname = current_schema() AND c.relname <> %(table)s
+        AND n.nspname = %(schema)s AND c.relname <> %(table)s
         UNION ALL
         SELECT 'pg_proc'::regclass, p.oid, 'ROUTINE', p.oid::regprocedure::text
         FROM pg_proc AS p, me WHERE p.proowner = me.oid
-        AND p.pronamespace = current_schema()::regnamespace AND p.proname <> %(function)s
+        AND p.pronamespace = quote_ident(%(schema)s)::regnamespace AND p.proname <> %(function)s
         UNION ALL
         SELECT 'pg_type'::regclass, t.oid, 'TYPE', t.oid::regtype::text
-        FROM pg_type AS t, me WHERE t.typowner = me.oid AND t.typnamespace = current_schema()::regnamespace
+        FROM pg_type AS t, me WHERE t.typowner = me.oid AND t.typnamespace = quote_ident(%(schema)s)::regnamespace
         AND t.typtype IN ('d', 'e', 'r')
         UNION ALL
         SELECT 'pg_type'::regclass, t.oid, 'TYPE', t.oid::regtype::text
         FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid AND c.relkind = 'c', me
-        WHERE t.typowner = me.oid AND t.typnamespace = current_schema()::regnamespace
+        WHERE t.typowner = me.oid AND t.typnamespace = quote_ident(%(schema)s)::regnamespace
         UNION ALL
         SELECT 'pg_ts_config'::regclass, f.oid, 'TEXT SEARCH CONFIGURATION', f.oid::regconfig::text
-        FROM pg_ts_config AS f, me WHERE f.cfgowner = me.oid AND f.cfgnamespace = current_schema()::regnamespace
+        FROM pg_ts_config AS f, me WHERE f.cfgowner = me.oid AND f.cfgnamespace = quote_ident(%(schema)s)::regnamespace
         UNION ALL
         SELECT 'pg_ts_dict'::regclass, d.oid, 'TEXT SEARCH DICTIONARY', d.oid::regdictionary::text
-        FROM pg_ts_dict AS d, me WHERE d.dictowner = me.oid AND d.dictnamespace = current_schema()::regnamespace
+        FROM pg_ts_dict AS d, me WHERE d.dictowner = me.oid AND d.dictnamespace = quote_ident(%(schema)s)::regnamespace
     )
     SELECT kind, name FROM made WHERE NOT EXISTS (
         SELECT FROM pg_depend AS d WHERE d.classid = made.catalog AND d.objid = made.oid
@@ -96,13 +96,28 @@ MADE = """
 """
 
 
+OWNS = """
+    SELECT EXISTS (
+        SELECT FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE r.rolname = %s AND c.relkind = 'r'
+    )
+"""
+
+
 class NotProtected(RuntimeError):
     """It cannot be done, and why."""
 
 
-def faults(query: Query, application: str) -> list[str]:
+def faults(query: Query, application: str, table: str = TABLE) -> list[str]:
     """Why this role could change or delete what the audit says; nothing means that it cannot."""
-    return [sentence for (sentence,) in query(FAULTS, {"application": application, "table": TABLE})]
+    return [sentence for (sentence,) in query(FAULTS, {"application": application, "table": table})]
+
+
+def owns_tables(connection: psycopg.Connection[Any], role: str) -> bool:
+    """Whether there are tables of this role's, on which it may have put whatever it likes."""
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path = pg_catalog")
+        found = connection.execute(OWNS, [role]).fetchone()
+    return bool(found and found[0])
 
 
 def protect(connection: psycopg.Connection[Any], application: str, owner: str = OWNER) -> int:
@@ -118,7 +133,10 @@ def protect(connection: psycopg.Connection[Any], application: str, owner: str = 
         psycopg.Error: the role of the connection lacks a right.
     """
     with connection.transaction():
-        return Protection(connection, application, owner).set_up()
+        before = connection.execute("SHOW search_path").fetchone()
+        count = Protection(connection, application, owner).set_up()
+        connection.execute("SELECT set_config('search_path', %s, true)", before)
+    return count
 
 
 class Protection:
@@ -129,6 +147,9 @@ class Protection:
         self.me, self.is_superuser, self.database, self.schema = self._one(
             "SELECT rolname, rolsuper, current_database(), current_schema() FROM pg_roles WHERE rolname = current_user"
         )
+        # The application may make functions in its schema: none of them may be taken here for one of Postgres'.
+        self.connection.execute("SET LOCAL search_path = pg_catalog")
+        self.table = sql.Identifier(self.schema, TABLE).as_string(connection)
 
     def set_up(self) -> int:
         self._refuse_what_cannot_be()
@@ -137,7 +158,7 @@ class Protection:
         handed_over = self._hand_over()
         self._take_the_table()
         self._grant()
-        if left := faults(self._all, self.application):
+        if left := faults(self._all, self.application, self.table):
             raise NotProtected(" ".join(left))
         return handed_over
 
@@ -148,7 +169,7 @@ class Protection:
             )
         if not self._one("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", self.application)[0]:
             raise NotProtected(f"There is no role {self.application}.")
-        if not self._one("SELECT to_regclass(%s) IS NOT NULL", TABLE)[0]:
+        if not self._one("SELECT to_regclass(%s) IS NOT NULL", self.table)[0]:
             raise NotProtected(f"There is no table {TABLE} yet: migrate first.")
 
     def _make_owner(self) -> None:
@@ -163,7 +184,7 @@ class Protection:
 
     def _hand_over(self) -> int:
         """What was migrated by another role becomes the application's."""
-        made = self._all(MADE, {"table": TABLE, "function": FUNCTION})
+        made = self._all(MADE, {"table": TABLE, "function": FUNCTION, "schema": self.schema})
         for kind, name in made:  # names that Postgres has quoted itself
             self._do(f"ALTER {kind} {name} OWNER TO {{application}}")
         return len(made)
@@ -173,8 +194,8 @@ class Protection:
         owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
         if self._one(owner)[0] == self.application:
             self._do("ALTER DATABASE {database} OWNER TO {me}")
-        owner = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = current_schema()"
-        if self._one(owner)[0] == self.application:
+        owner = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s"
+        if self._one(owner, self.schema)[0] == self.application:
             self._do("ALTER SCHEMA {schema} OWNER TO {me}")
         self._do("GRANT USAGE, CREATE ON SCHEMA {schema} TO {application}")
         self._do("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {application}")
@@ -210,7 +231,7 @@ class Protection:
             WHERE given.grantee <> (SELECT relowner FROM pg_class WHERE oid = to_regclass(%(table)s))
             AND given.privilege_type <> 'SELECT'
             """,
-            {"table": TABLE},
+            {"table": self.table},
         )
         yield from (name for (name,) in rows)
 
@@ -230,9 +251,11 @@ class Protection:
             "me": self.me,
             "database": self.database,
             "schema": self.schema,
-            "table": TABLE,
-            "function": FUNCTION,
             "role": role,
         }
         quoted = {name: sql.Identifier(value) for name, value in names.items()}
+        quoted |= {
+            "table": sql.Identifier(self.schema, TABLE),
+            "function": sql.Identifier(self.schema, FUNCTION),
+        }
         self.connection.execute(sql.SQL(statement).format(**quoted))

@@ -21,6 +21,7 @@ from leafloaf.access.client_forms import ClientForm, RevokeForm, RotateForm
 from leafloaf.access.models import ApiClient
 
 ROTATE = "access.rotate_apiclient"
+SPEAK = "access.speak_for_users"
 MOST_KEYS = 50
 FOLLOWED = f"Other processes follow within {keys.CACHE_SECONDS:g} second{pluralize(keys.CACHE_SECONDS)}."
 
@@ -43,12 +44,22 @@ class ApiClientAdmin(admin.ModelAdmin[ApiClient]):
             return ("name", "kind", "scopes", "allowed_origins", "ends_on")
         if not self.has_change_permission(request, obj):
             return ("name", "kind", "scopes", "allowed_origins", "created_at", "revoked_at")
+        if obj.kind == ApiClient.Kind.SECRET and not request.user.has_perm(SPEAK):
+            return ("name", "kind", "scopes", "created_at", "revoked_at")
         own = "scopes" if obj.kind == ApiClient.Kind.SECRET else "allowed_origins"
         return ("name", "kind", own, "created_at", "revoked_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiClient | None = None) -> tuple[str, ...]:
         """What the audit calls a client by is never another."""
-        return ("name", "kind", "created_at", "revoked_at") if obj else ()
+        if obj is None:
+            return ()
+        is_closed = obj.kind == ApiClient.Kind.SECRET and not request.user.has_perm(SPEAK)
+        return ("name", "kind", "created_at", "revoked_at", *(("scopes",) if is_closed else ()))
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[ClientForm]:
+        made: Any = super().get_form(request, *args, **kwargs)
+        made.may_speak_for_users = request.user.has_perm(SPEAK)
+        return made  # type: ignore[no-any-return]
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiClient | None = None) -> bool:
         """Of a client that nobody ever was, one by one; the audit and the log of others need somebody to refer to."""
@@ -106,12 +117,19 @@ class ApiClientAdmin(admin.ModelAdmin[ApiClient]):
     ) -> HttpResponse:
         client = self.get_object(request, object_id)
         known = list(client.keys.all()[:MOST_KEYS]) if client else []
-        may_rotate = bool(client and not client.revoked_at and self.has_rotate_permission(request))
-        context = {"keys": known, "may_rotate": may_rotate, "now": timezone.now()}
+        may_revoke = bool(client and not client.revoked_at and self.has_rotate_permission(request))
+        context = {
+            "keys": known,
+            "may_revoke": may_revoke,
+            "may_rotate": bool(may_revoke and client and may_have_key(request, client)),
+            "now": timezone.now(),
+        }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def rotate_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         client = self._working_client(request, pk)
+        if not may_have_key(request, client):
+            raise PermissionDenied
         form = RotateForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._question(request, client, form, f"Rotate the key of {client.name}", "Make a new key")
@@ -155,3 +173,8 @@ class ApiClientAdmin(admin.ModelAdmin[ApiClient]):
 
     def _context(self, request: HttpRequest, client: ApiClient, title: str) -> dict[str, Any]:
         return self.admin_site.each_context(request) | {"title": title, "opts": self.opts, "client": client}
+
+
+def may_have_key(request: HttpRequest, client: ApiClient) -> bool:
+    """Whether this member of staff may be shown a new key of the client: who has a secret one reads anybody's data."""
+    return client.kind == ApiClient.Kind.PUBLISHABLE or request.user.has_perm(SPEAK)

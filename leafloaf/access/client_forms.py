@@ -11,6 +11,10 @@ from leafloaf.access import clients, keys, origins
 from leafloaf.access.models import ApiClient, ApiKey
 
 CLIENT = "client"
+NOT_YOURS = (
+    "A secret key speaks for any user, and reads what is known of them. It takes the permission “Can make what speaks "
+    "for any user”, which no role has: ask an administrator, or use `manage.py create_api_client` on the server."
+)
 OVERLAPS = {
     "now": (timedelta(0), "not at all: they are refused from now on"),
     "1h": (timedelta(hours=1), "for an hour"),
@@ -57,6 +61,7 @@ class ClientForm(forms.ModelForm[ApiClient]):
         "such as https://shop.example. A line of * allows every page there is.",
     )
     ends_on = EndsOn()
+    may_speak_for_users = False
 
     class Meta:
         model = ApiClient
@@ -79,6 +84,8 @@ class ClientForm(forms.ModelForm[ApiClient]):
         kind = self.instance.kind if self.is_of_a_client else cleaned.get("kind")
         if kind == ApiClient.Kind.PUBLISHABLE:
             cleaned["scopes"] = sorted(keys.PUBLISHABLE_SCOPES)
+        elif kind and not self.may_speak_for_users:
+            self.add_error(None, NOT_YOURS)
         elif kind and not cleaned.get("scopes"):
             self.add_error("scopes", "Choose at least one scope.")
         try:

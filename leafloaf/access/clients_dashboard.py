@@ -22,6 +22,7 @@ KEYS_SHOWN = 50
 KEY_FIELDS = ("lookup", "created_at", "expires_at", "last_used_at", "revoked_at")
 ONE_BY_ONE = 5
 ROTATE, CHANGE, ADD = "access.rotate_apiclient", "access.change_apiclient", "access.add_apiclient"
+SPEAK = "access.speak_for_users"
 REMEDIES = {"rotate": "Rotate a key of", "revoke": "Revoke", "change": "Look at"}
 
 
@@ -61,6 +62,7 @@ class ApiClients:
             "is_cut": len(states) >= SHOWN,
             "scopes": keys.SCOPES,
             "may_rotate": request.user.has_perm(ROTATE),
+            "may_speak": request.user.has_perm(SPEAK),
             "may_change": request.user.has_perm(CHANGE),
             "may_add": request.user.has_perm(ADD),
         }
@@ -106,7 +108,9 @@ def key_of(told: Mapping[str, Any]) -> ApiKey:
 
 def problem(state: ClientState, to_do: ToDo, request: HttpRequest) -> Problem:
     """With a link to the page that does it, or to the client for who may only look."""
-    act = to_do.act if to_do.act == "change" or request.user.has_perm(ROTATE) else "change"
+    is_shown_a_key = to_do.act == "rotate" and state.client.kind == ApiClient.Kind.SECRET
+    may = request.user.has_perm(ROTATE) and (not is_shown_a_key or request.user.has_perm(SPEAK))
+    act = to_do.act if may else "change"
     return Problem(
         "degraded",
         f"The API client {state.client.name} {to_do.sentence}.",

@@ -36,7 +36,10 @@ class ApiClient(models.Model):
     class Meta:
         verbose_name = "API client"
         ordering: ClassVar = ["name"]
-        permissions: ClassVar = [("rotate_apiclient", "Can rotate and revoke the keys of an API client")]
+        permissions: ClassVar = [
+            ("rotate_apiclient", "Can rotate and revoke the keys of an API client"),
+            ("speak_for_users", "Can make what speaks for any user: secret keys and token keys"),
+        ]
 
     def __str__(self) -> str:
         return self.name

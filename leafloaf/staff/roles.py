@@ -37,7 +37,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "capture.view_rejectioncount",
         "privacy.view_metrics",
     ),
-    # An event says whose it is only to who may look at a person.
+    # No role makes secret keys or token keys (`access.speak_for_users`): who has one reads what is known of anybody,
+    # and nobody writes it down. An event says whose it is only to who may look at a person.
     "Operator": (
         "capture.view_sink",
         "capture.change_sink",
@@ -59,7 +60,6 @@ ROLES: dict[str, tuple[str, ...]] = {
         "access.change_apiclient",
         "access.rotate_apiclient",
         "access.view_tokenkey",
-        "access.add_tokenkey",
         "access.change_tokenkey",
         "access.view_auditentry",
         "staff.view_failedsignin",

@@ -173,8 +173,8 @@ def hold(step_id: int, staff: str, reason: str) -> DeletionStep:
     """
     with transaction.atomic():
         step = DeletionStep.objects.select_for_update(of=("self",)).select_related("request").get(pk=step_id)
-        if step.state == DeletionStep.State.ABSENT:
-            raise TooLate("This store holds nothing any more.")
+        if step.state in {STEP.ABSENT, STEP.GIVEN_UP}:
+            raise TooLate("Nothing is done here any more.")
         if step.leased_until and step.leased_until > timezone.now():
             raise TooLate("A worker is at it at this moment; try again in a few seconds.")
         reason = _unnamed(reason, step.request.subject_id)

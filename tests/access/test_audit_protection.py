@@ -337,3 +337,31 @@ def test_where_the_application_is_a_superuser_a_deployment_check_warns() -> None
     assert "is a superuser" in warning.msg
     found = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
     assert "access.W004" not in [message.id for message in found], "no word of it where nothing is deployed"
+
+
+def test_a_release_runs_nothing_that_the_application_has_planted_with_more_rights(
+    place: Place, application: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    """Migrations write to tables of the application's, `auth_group` among them."""
+    application.execute(ADD)
+    (before,) = application.execute("SELECT count(*) FROM access_auditentry").fetchone() or (0,)
+    application.execute("""
+        CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen_as VALUES (current_user);
+            RETURN NULL;
+        END $$
+    """)
+    application.execute("CREATE TABLE seen_as (name text)")
+    application.execute(
+        "CREATE TRIGGER planted BEFORE INSERT ON auth_group FOR EACH STATEMENT EXECUTE FUNCTION planted()"
+    )
+    try:
+        protect = ["protect_audit", "--migrate", "--application", place.application, "--owner", place.owner]
+        place.run(place.deployer, "manage.py", *protect)
+        names = {name for (name,) in application.execute("SELECT name FROM seen_as").fetchall()}
+        assert names == {place.application}
+        assert application.execute("SELECT count(*) FROM access_auditentry").fetchone() == (before,)
+    finally:
+        application.execute("DROP TRIGGER planted ON auth_group")
+        application.execute("DROP TABLE seen_as")
+        application.execute("DROP FUNCTION planted")

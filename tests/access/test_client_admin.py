@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:access_apiclient_changelist")
 ADD = reverse("admin:access_apiclient_add")
+RIGHTS = tuple(f"access.{act}_apiclient" for act in ("view", "add", "change", "delete", "rotate"))
 SECRET, PUBLISHABLE = ApiClient.Kind.SECRET, ApiClient.Kind.PUBLISHABLE
 
 
@@ -48,8 +49,7 @@ def works(key: str) -> bool:
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    rights = ("view_apiclient", "add_apiclient", "change_apiclient", "delete_apiclient", "rotate_apiclient")
-    return staff("operator", *(f"access.{right}" for right in rights))
+    return staff("operator", *RIGHTS, "access.speak_for_users")
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_each_right_is_one_of_its_own(shop: tuple[ApiClient, str]) -> None:
     assert staff("passer-by").get(LIST).status_code == 403
     assert works(key)
     assert ApiKey.objects.count() == 1
-    rotator = staff("rotator", "access.view_apiclient", "access.rotate_apiclient")
+    rotator = staff("rotator", "access.view_apiclient", "access.rotate_apiclient", "access.speak_for_users")
     assert rotator.get(page_of(client, "rotate")).status_code == 200
     assert rotator.post(page_of(client), form(scopes=["search"])).status_code == 403
 
@@ -277,3 +277,24 @@ def test_a_client_is_found_by_how_its_key_begins(operator: Client, shop: tuple[A
     page = operator.get(LIST, {"q": key[: keys.LOOKUP_LENGTH]}).content.decode()
     assert "Shop" in page
     assert ">Other<" not in page
+
+
+def test_what_speaks_for_users_is_made_by_who_may(shop: tuple[ApiClient, str]) -> None:
+    """Who has a secret key reads what is known of anybody, and no look-up is written down."""
+    client, key = shop
+    without = staff("olive", *RIGHTS)
+    answer = without.post(ADD, form(name="Mine"))
+    assert (answer.status_code, ApiClient.objects.count()) == (200, 1)
+    assert "no role has" in answer.content.decode()
+    assert without.post(page_of(client, "rotate"), {"overlap": "now"}).status_code == 403
+    without.post(page_of(client), form(scopes=["search", "privacy"]))
+    client.refresh_from_db()
+    assert client.scopes == sorted(keys.SCOPES)
+    assert works(key)
+    page = without.get(page_of(client)).content.decode()
+    assert page_of(client, "rotate") not in page
+    assert page_of(client, "revoke") in page
+    origins = {"kind": "publishable", "allowed_origins": "https://shop.example"}
+    assert shown_key(without.post(ADD, form(name="Front", **origins)).content.decode()).startswith("pk_")
+    without.post(page_of(client, "revoke"), {"what": "client"})
+    assert not works(key)

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def olive() -> Client:
-    return staff("olive", VIEW, ROTATE, ADD)
+    return staff("olive", VIEW, ROTATE, ADD, "access.speak_for_users")
 
 
 def words(client: Client, address: str = PAGE) -> str:

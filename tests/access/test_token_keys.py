@@ -296,7 +296,13 @@ def form(**changes: str) -> dict[str, str]:
 @pytest.fixture
 def officer(db: None) -> Client:
     """Staff who look after keys."""
-    return staff("officer", "access.view_tokenkey", "access.add_tokenkey", "access.change_tokenkey")
+    return staff(
+        "officer",
+        "access.view_tokenkey",
+        "access.add_tokenkey",
+        "access.change_tokenkey",
+        "access.speak_for_users",
+    )
 
 
 def shown_secret(page: str) -> str:

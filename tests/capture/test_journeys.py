@@ -122,6 +122,13 @@ def test_a_visit_in_which_two_were_signed_in_tells_nobody_what_was_done_before(d
     assert len(said(journeys.of_subject(subject_of(mine)))) == 1
 
 
+def test_that_another_was_signed_in_is_known_however_long_ago(db: None) -> None:
+    capture(search(query="wine", session_id="v", user_id="bob"), minutes=-3 * 24 * 60)
+    capture(search(query="cheese", session_id="v"), minutes=0)
+    ann = capture(search(query="bread", session_id="v", user_id="ann"), minutes=5)
+    assert len(said(journeys.of_subject(subject_of(ann)))) == 1
+
+
 def test_what_a_person_does_not_allow_is_not_said(db: None) -> None:
     mine = capture(search(query="secret", session_id="v", user_id="ann"))
     PrivacySettings.objects.update_or_create(subject_id=subject_of(mine), defaults={"search_history": False})

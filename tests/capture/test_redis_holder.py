@@ -468,3 +468,14 @@ def test_a_retention_among_erasures_is_counted_by_its_own_day(shop: RedisSink) -
         Presence.ABSENT,
         Presence.PRESENT,
     ]
+
+
+def test_a_visit_that_two_of_them_name_is_found_for_both(shop: RedisSink) -> None:
+    people = [uuid4(), uuid4()]
+    deliver(
+        shop, [searched("milk", user_id=None, session_id="shared-visit"), looked("A", user_id=str(people[0]))]
+    )
+    both = [task(Scope(person, ("shared-visit",))) for person in people]
+    alone = [HOLDER.verify(one).found for one in both]
+    assert min(alone) > 0
+    assert [finding.found for finding in HOLDER.verify_all(both)] == alone

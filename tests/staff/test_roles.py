@@ -56,7 +56,6 @@ PAGES = {
         "access/apiclient/add/",
         "access/auditentry/",
         "access/tokenkey/",
-        "access/tokenkey/add/",
         "capture/connectiontest/",
         "capture/deadletter/",
         "capture/event/",

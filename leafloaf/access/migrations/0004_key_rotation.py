@@ -67,7 +67,10 @@ class Migration(migrations.Migration):
             name="apiclient",
             options={
                 "ordering": ["name"],
-                "permissions": [("rotate_apiclient", "Can rotate and revoke the keys of an API client")],
+                "permissions": [
+                    ("rotate_apiclient", "Can rotate and revoke the keys of an API client"),
+                    ("speak_for_users", "Can make what speaks for any user: secret keys and token keys"),
+                ],
                 "verbose_name": "API client",
             },
         ),

@@ -28,7 +28,6 @@ GENERAL: dict[str, Staff] = {
     "admin/password_change/done/": Staff(ALL_STAFF),
     "admin/jsi18n/": Staff(ALL_STAFF),
     "admin/autocomplete/": Staff(SHOP),
-    "admin/r/<path:content_type_id>/<path:object_id>/": Staff(ALL_STAFF, found=False),
     "admin/(?P<url>.*)$": Staff(ALL_STAFF, found=False),
 }
 
@@ -74,10 +73,10 @@ MODELS = merged(
     model("personalization/learnedversion", only(ANALYST, OPERATOR)),
     model("privacy/consentrecord", only(OFFICER), rows=NOBODY),
     model("access/apiclient", FLOW, add=FLOW, change=FLOW, delete=SUPERUSERS),
-    model("access/tokenkey", FLOW, add=FLOW),
+    model("access/tokenkey", FLOW, add=SUPERUSERS),
     model("access/auditentry", PROOF),
-    model("staff/failedsignin", FLOW),
-    model("staff/authenticator", FLOW),
+    model("staff/failedsignin", FLOW, rows=NOBODY),
+    model("staff/authenticator", FLOW, rows=NOBODY),
     model("auth/group", SUPERUSERS, add=SUPERUSERS, change=SUPERUSERS, delete=SUPERUSERS),
     model("auth/user", SUPERUSERS, add=SUPERUSERS, change=SUPERUSERS, delete=SUPERUSERS),
 )
@@ -101,7 +100,7 @@ OTHERS: dict[str, Staff] = {
     "admin/people/<uuid:lookup_id>/end/": Staff(PEOPLE, PEOPLE),
     "admin/capture/event/<int:number>/journey/": Staff(FLOW),
     "admin/personalization/learnedversion/<int:version>/use/": Staff(NOBODY, FLOW),
-    "admin/access/apiclient/<uuid:pk>/rotate/": Staff(FLOW, FLOW),
+    "admin/access/apiclient/<uuid:pk>/rotate/": Staff(SUPERUSERS, SUPERUSERS),
     "admin/access/apiclient/<uuid:pk>/revoke/": Staff(FLOW, FLOW),
     "admin/auth/user/<id>/password/": Staff(SUPERUSERS),
 }
