@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -30,24 +30,32 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.group_of: dict[str, int] = {}
-        self.is_mine: dict[int, bool] = {}
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        grouped = groupby(session.items, key=lambda item: item.path)
-        for number, (_, items) in enumerate(grouped):
-            self.group_of |= {item.nodeid: number for item in items}
-        (self.folder / f"groups-{os.getpid()}").write_text(str(len(set(self.group_of.values()))))
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        return None if self._takes(self.group_of[item.nodeid]) else True
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """As pytest's own. A test is told which one comes next, for it ends the fixtures that that one does without:
+        so the next file is taken while the last test of this one is still to run.
+        """
+        if session.testsfailed or session.config.option.collectonly:
+            return None  # nothing could be collected, or nothing is to be run
+        mine = self._mine(session.items)
+        item = next(mine, None)
+        while item is not None:
+            following = next(mine, None)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+            item = following
+        return True
 
-    def _takes(self, group: int) -> bool:
-        if group not in self.is_mine:
-            self.is_mine[group] = taken(self.folder / f"group-{group}")
-        return self.is_mine[group]
+    def _mine(self, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+        groups = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+        (self.folder / f"groups-{os.getpid()}").write_text(str(len(groups)))
+        for number, group in enumerate(groups):
+            if taken(self.folder / f"group-{number}"):
+                yield from group
 
 
 def taken(marker: Path) -> bool:

@@ -1,12 +1,18 @@
 """The admin site, with the dashboards that `settings.DASHBOARDS` names."""
 
 from functools import wraps
-from itertools import chain
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
@@ -38,13 +44,12 @@ class StaffSite(GuardedSite):
         return apps if app_label else groups.grouped(apps, reverse("admin:index", current_app=self.name))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """As usual; but nothing that is sent here has a NUL in it, which Postgres has no text for."""
+        """As usual; but a NUL in what was sent, which Postgres has no text for, is left out."""
 
         @wraps(view)
         def readable(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            sent = chain(*(values for _, values in chain(request.GET.lists(), request.POST.lists())))
-            if any("\0" in value for value in sent):
-                raise BadRequest("Something that was sent has a NUL in it.")
+            asked: Any = request
+            asked.GET, asked.POST = without_nul(request.GET), without_nul(request.POST)
             answer: HttpResponse = view(request, *args, **kwargs)
             return answer
 
@@ -82,3 +87,12 @@ class StaffSite(GuardedSite):
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return HttpResponseRedirect(request.get_full_path())
+
+
+def without_nul(sent: QueryDict) -> QueryDict:
+    if not any("\0" in value for _, values in sent.lists() for value in values):
+        return sent
+    made = sent.copy()
+    for name, values in sent.lists():
+        made.setlist(name, [value.replace("\0", "") for value in values])
+    return made

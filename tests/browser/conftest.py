@@ -48,8 +48,9 @@ class Visit:
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """For this folder alone: what else runs in this process starts servers, which refuse its variable."""
     if CHROMIUM is None:
         pytest.skip("There is no chromium on this machine: `make browser` installs one.")
     # Playwright's loop runs in this thread, and Django takes that for asynchronous code.

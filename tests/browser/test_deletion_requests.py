@@ -53,11 +53,11 @@ def test_support_looks_holds_and_approves(visit: Callable[..., Visit], scheme: s
     begun.photograph(f"deletions-{scheme}-{width}")
     assert begun.overflow() <= 0
     waiting = DeletionRequest.objects.get(state="received")
-    begun.page.get_by_role("link", name=str(waiting.pk)[:8]).click()
+    begun.page.get_by_role("link", name=str(waiting.pk)[:8], exact=True).click()
     begun.page.get_by_role("button", name="Approve").click()
     expect(begun.page.get_by_text("Approved. The person is fenced")).to_be_visible()
     stuck = DeletionStep.objects.exclude(needs_attention="").get()
-    begun.page.get_by_role("link", name=str(stuck.request_id)[:8]).click()
+    begun.page.get_by_role("link", name=str(stuck.request_id)[:8], exact=True).click()
     expect(begun.page.get_by_text("line 3, cannot be read")).to_be_visible()
     begun.photograph(f"deletion-{scheme}-{width}")
     assert begun.overflow() <= 0
