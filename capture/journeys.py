@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 
 from capture import journey_words
-from capture.explorer import EPOCH, LAST_MOMENT, Place
+from capture.explorer import EPOCH, LAST_MOMENT, SCANNED, Place
 from capture.models import Event
 from leafloaf.lib import statements
 from privacy import consent
@@ -51,10 +51,13 @@ BEGINNINGS = f"""
       AND received_at > %(since)s AND received_at <= %(until)s
     ORDER BY received_at LIMIT %(limit)s
 """  # noqa: S608 (SQL of our own)
-# Whenever it was, as erasure and the explorer see it: an anonymous event of a shared visit is nobody's.
+# Whenever it was, as the explorer sees it: an anonymous event of a shared visit is nobody's.
 OWN = """
     SELECT session FROM unnest(%(sessions)s::text[]) AS visit (session) WHERE NOT EXISTS (
-        SELECT FROM capture_event AS e WHERE e.session_id = visit.session AND e.subject_id <> %(subject)s::uuid
+        SELECT FROM (
+            SELECT subject_id FROM capture_event AS e WHERE e.session_id = visit.session
+            ORDER BY received_at DESC LIMIT %(scanned)s
+        ) AS latest WHERE subject_id <> %(subject)s::uuid
     )
 """
 OF_SESSION = f"""
@@ -259,7 +262,8 @@ def _beginnings(subject_id: UUID, page: Page) -> list[Happened]:
         sessions.discard(page.before.session_id)
     if not sessions:
         return []
-    own = statements.fetch(OWN, {"subject": subject_id, "sessions": sorted(sessions, key=str)})
+    asked = {"subject": subject_id, "sessions": sorted(sessions, key=str), "scanned": SCANNED}
+    own = statements.fetch(OWN, asked)
     values = {
         "sessions": [session for (session,) in own],
         "since": page.events[0].received_at - LONGEST_VISIT,
