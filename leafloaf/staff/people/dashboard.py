@@ -16,6 +16,7 @@ class UserProfiles:
     """The page of `/admin/people/`, which is where its form is sent to."""
 
     title = "User profiles"
+    about = "A person by the shop's id, for a reason that they are told"
     slug = "user-profiles"
     permission = MAY_LOOK_UP
     template_name = "people/find.html"
