@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from capture import event_admin, events, failures, letter_admin
 from capture.cards import title_of
-from capture.look_only import BoundedList, BoundedPaginator, LookOnly
+from capture.look_only import LookOnly
 from capture.models import (
     ConnectionTest,
     DeadLetter,
@@ -29,7 +29,7 @@ from capture.models import (
     Volume,
 )
 
-__all__ = ["BoundedList", "BoundedPaginator", "LookOnly"]
+__all__ = ["LookOnly"]
 
 admin.site.register(Event, event_admin.EventAdmin)
 

@@ -31,6 +31,7 @@ from capture import (
 )
 from capture.models import Event, LedgerDay, OutboxBatch, Reading, Sink
 from capture.once import once
+from leafloaf.lib.headlines import Headline, Problem
 from leafloaf.lib.row_numbers import row_number
 
 CHANGE_PERMISSION = "capture.change_sink"
@@ -81,14 +82,6 @@ class Account:
         return cards.title_of(self.name)
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
-
-
 class BackendHealth:
     """The page; `context` is what its template needs, `act` what its buttons do."""
 
@@ -113,7 +106,7 @@ class BackendHealth:
             return Headline("unknown", "No recent reading: the worker or the scheduler is not running")
         return _headline(readings)
 
-    def problems(self, request: HttpRequest) -> Sequence[problems.Problem]:
+    def problems(self, request: HttpRequest) -> Sequence[Problem]:
         return problems.of_flow(
             once(request, health.latest),
             once(request, glances.of_sinks),

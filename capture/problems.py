@@ -1,9 +1,7 @@
 """What is wrong with the flow of events, since when, and what to press: for the overview."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
@@ -12,22 +10,12 @@ from capture import cards, health
 from capture.cards import title_of
 from capture.glances import Glance
 from capture.models import Notice, Reading, Sink
+from leafloaf.lib.headlines import Problem
 
 OF_QUALITY = ("retention",)
 """How the kinds of notices begin that *Data quality* tells of; *Backend health* tells of the others,"""
 OF_SINKS = ("schema", "doubled-")
 """but not of these, which the sink that they are about tells of itself."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong."""
-
-    state: Literal["unhealthy", "degraded"]
-    sentence: str
-    since: datetime | None
-    remedy: str
-    address: str
 
 
 def of_flow(

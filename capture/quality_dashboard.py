@@ -1,7 +1,6 @@
 """*Data quality*: what the events that arrive are like. A bounded number of bounded queries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +12,7 @@ from django.urls import reverse
 from capture import notices, problems, quality
 from capture.models import RejectionCount, Watermark
 from capture.once import once
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
+from leafloaf.lib.headlines import Headline, Problem
 
 
 class DataQuality:
@@ -60,20 +52,18 @@ class DataQuality:
         captured = f"{volumes.total.day.now + volumes.total.hour.now:,} events in 24 hours"
         return Headline("healthy", f"{captured}, {refusals(now)}")
 
-    def problems(self, request: HttpRequest) -> Sequence[problems.Problem]:
+    def problems(self, request: HttpRequest) -> Sequence[Problem]:
         here = reverse("admin:dashboard", args=[self.slug])
         found = problems.of_quality(once(request, notices.current), here)
         for one in once(request, current_volumes).types:
             if one.day.is_odd:
                 said = f"{odd(one)}."
-                found.append(problems.Problem("degraded", said, None, "See the volumes", f"{here}#volumes"))
+                found.append(Problem("degraded", said, None, "See the volumes", f"{here}#volumes"))
         if refused := conflicts(datetime.now(UTC)):
             said = (
                 f"{refused:,} event{pluralize(refused)} refused in 24 hours, for their id is another event’s."
             )
-            found.append(
-                problems.Problem("degraded", said, None, "See what is sent again", f"{here}#repeats")
-            )
+            found.append(Problem("degraded", said, None, "See what is sent again", f"{here}#repeats"))
         return found
 
 

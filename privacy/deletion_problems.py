@@ -5,23 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from leafloaf.lib.headlines import Problem
 from privacy import deletion_queue
 from privacy.deletion_queue import Queued
 from privacy.erasure import requests
 
 ONE_BY_ONE = 3
 """More of a kind than these are told in one sentence."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong; `address` is where it is mended."""
-
-    state: Literal["unhealthy", "degraded"]
-    sentence: str
-    since: datetime | None
-    remedy: str
-    address: str
 
 
 @dataclass(frozen=True)

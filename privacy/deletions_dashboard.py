@@ -1,7 +1,6 @@
 """*Deletion status*: support's queue, what can be done with each request, and how long erasing takes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,9 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from leafloaf.lib.headlines import Headline, Problem
 from leafloaf.lib.row_numbers import row_number
 from privacy import deletion_metrics, deletion_problems, deletion_queue, holders, residual_calendar
-from privacy.deletion_problems import Problem
 from privacy.deletion_queue import Queued
 from privacy.erasure import requests
 from privacy.models import Certificate, DeletionRequest, DeletionStep
@@ -24,14 +23,6 @@ ASK = "privacy.add_deletionrequest"
 APPROVE = "privacy.approve_deletionrequest"
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 """Of a day in an address: calendars end before `date` does."""
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
 
 
 class DeletionRequests:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from leafloaf.lib.headlines import Headline, Problem
 from privacy import deletion_metrics, metrics
 from privacy.deletion_metrics import Line
 from privacy.models import (
@@ -42,25 +43,6 @@ SETTINGS = (
     ("with_household_inference", "Household inference on", "Off unless a person says so."),
 )
 CHARTED = (Purpose.PERSONALIZATION, Purpose.SEARCH_HISTORY, Purpose.PURCHASE_HISTORY)
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong; `address` is where it is mended."""
-
-    state: Literal["unhealthy", "degraded"]
-    sentence: str
-    since: datetime | None
-    remedy: str
-    address: str
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """*API clients*: who calls, by which keys, and what to do about them. A bounded number of bounded queries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef
@@ -16,6 +15,7 @@ from django.utils import timezone
 from leafloaf.access import client_state, keys
 from leafloaf.access.client_state import ClientState, ToDo
 from leafloaf.access.models import ApiClient, ApiKey
+from leafloaf.lib.headlines import Headline, Problem
 
 SHOWN = 200
 KEYS_SHOWN = 50
@@ -24,25 +24,6 @@ ONE_BY_ONE = 5
 ROTATE, CHANGE, ADD = "access.rotate_apiclient", "access.change_apiclient", "access.add_apiclient"
 SPEAK = "access.speak_for_users"
 REMEDIES = {"rotate": "Rotate a key of", "revoke": "Revoke", "change": "Look at"}
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing to see to; `address` is where it is done."""
-
-    state: Literal["unhealthy", "degraded"]
-    sentence: str
-    since: datetime | None
-    remedy: str
-    address: str
 
 
 class ApiClients:

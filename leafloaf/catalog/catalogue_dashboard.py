@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from leafloaf.catalog.models import MerchandisingRule, Synonym
+from leafloaf.lib.headlines import Headline
 
 MOST_COUNTED = 1000
 LISTED = 50
@@ -30,14 +31,6 @@ COUNTS = """
                                   WHERE is_active AND (starts_at IS NULL OR starts_at <= now())
                                         AND (ends_at IS NULL OR ends_at > now()) LIMIT %(most)s) AS few)
 """
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
 
 
 @dataclass(frozen=True)

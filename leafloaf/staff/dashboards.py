@@ -6,12 +6,13 @@ page asks for and returns the sentence to show; a `ValidationError` says why it 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+
+from leafloaf.lib.headlines import Headline, Problem
 
 
 @runtime_checkable
@@ -28,43 +29,9 @@ class Dashboard(Protocol):
         ...
 
 
-class Headline(Protocol):
-    """A dashboard in one line: `state` picks the icon, `sentence` says it."""
-
-    state: str
-    sentence: str
-
-
 @runtime_checkable
 class HasHeadline(Protocol):
     def headline(self, request: HttpRequest) -> Headline: ...
-
-
-class Problem(Protocol):
-    """One thing that is wrong, as the overview says it."""
-
-    @property
-    def state(self) -> Literal["unhealthy", "degraded"]: ...
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, in one line that names no person."""
-        ...
-
-    @property
-    def since(self) -> datetime | None:
-        """Since when, aware; None when nobody knows."""
-        ...
-
-    @property
-    def remedy(self) -> str:
-        """What the link says: what to press, such as "Resume BigQuery"."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """The path of the page where it is pressed."""
-        ...
 
 
 @runtime_checkable

@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from leafloaf.access.models import AuditEntry
+from leafloaf.lib.headlines import Headline, Problem
 from leafloaf.staff import dashboards
-from leafloaf.staff.dashboards import Dashboard, Headline, Problem
+from leafloaf.staff.dashboards import Dashboard
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +38,6 @@ UNEXPECTED = (
     ValueError,
 )
 LATEST = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What the overview itself finds wrong."""
-
-    state: Literal["unhealthy", "degraded"]
-    sentence: str
-    remedy: str
-    address: str
-    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ def read(dashboard: Dashboard, request: HttpRequest) -> Card:
         said = f"{dashboard.title} could not be read; the log of the web server says why."
         return Card(
             dashboard,
-            problems=[Trouble("unhealthy", said, f"Open {dashboard.title}", address)],
+            problems=[Problem("unhealthy", said, None, f"Open {dashboard.title}", address)],
             is_unreadable=True,
         )
 
@@ -116,7 +106,7 @@ def problems_of(
     if told is None or (state := ailing(told.state)) is None:
         return []
     said = f"{dashboard.title}: {told.sentence[:1].lower()}{told.sentence[1:]}"
-    return [Trouble(state, said, f"Open {dashboard.title}", address)]
+    return [Problem(state, said, None, f"Open {dashboard.title}", address)]
 
 
 def ailing(state: str) -> Literal["unhealthy", "degraded"] | None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from leafloaf.lib.headlines import Headline
 from leafloaf.storefront import analytics, tallies
 from leafloaf.storefront.models import SearchQuery, SearchReport
 from leafloaf.storefront.tallies import Tally
@@ -37,14 +38,6 @@ class Others:
     rare_queries: int
     more_searches: int
     more_queries: int
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
 
 
 class SearchAnalytics:

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from leafloaf.lib.headlines import Headline
 from personalization.aggregation import aggregates, trends
 from personalization.aggregation.trends import Line, Use
 from personalization.models import AggregateReport, DailyFunnel
@@ -34,14 +35,6 @@ class Chart:
     title: str
     unit: str
     lines: list[Line]
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The dashboard in one line."""
-
-    state: str
-    sentence: str
 
 
 class ShopTrends:

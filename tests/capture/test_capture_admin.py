@@ -109,7 +109,7 @@ def test_nothing_can_be_added_changed_or_deleted(staff: Client, event: Event, mo
 def test_a_list_that_stops_counting_says_so(
     staff: Client, monkeypatch: pytest.MonkeyPatch, rows_made: int, said: str
 ) -> None:
-    monkeypatch.setattr("capture.look_only.MOST_ROWS", 3)
+    monkeypatch.setattr("leafloaf.staff.bounded.MOST_ROWS", 3)
     for number in range(rows_made):
         rows.batch("redis", number + 1, datetime.now(UTC), object_name="same")
     assert said in words_of(staff.get(BATCHES))
@@ -123,7 +123,7 @@ def test_a_selection_of_more_than_is_listed_says_so(staff: Client, monkeypatch: 
     for number in range(4):
         rows.dead_letter(batch, f"event-{number}", "too large")
     assert "Select all 4 dead letters" in words_of(staff.get("/admin/capture/deadletter/"))
-    monkeypatch.setattr("capture.look_only.MOST_ROWS", 3)
+    monkeypatch.setattr("leafloaf.staff.bounded.MOST_ROWS", 3)
     said = words_of(staff.get("/admin/capture/deadletter/"))
     assert "Select all dead letters that match, also those that are not listed" in said
     assert "All that match selected" in said

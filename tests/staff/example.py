@@ -1,16 +1,11 @@
 """Dashboards for the tests of the site."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
 
-
-@dataclass(frozen=True)
-class Headline:
-    state: str
-    sentence: str
+from leafloaf.lib.headlines import Headline, Problem
 
 
 class Bread:
@@ -70,15 +65,6 @@ def function() -> None:
     """No class at all."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    state: str
-    sentence: str
-    remedy: str
-    address: str
-    since: datetime | None = None
-
-
 class Burning(Plain):
     """One that knows what is wrong."""
 
@@ -91,9 +77,9 @@ class Burning(Plain):
     def problems(self, request: HttpRequest) -> list[Problem]:
         address = "/admin/dashboards/ovens/?oven=2"
         return [
-            Problem("degraded", "Oven 1 smokes", "Open a window", address),
-            Problem("degraded", "Oven 3 is cold", "Light it", address, datetime(2026, 11, 20, 9, tzinfo=UTC)),
-            Problem("unhealthy", "Oven 2 burns", "Put it out", address),
+            Problem("degraded", "Oven 1 smokes", None, "Open a window", address),
+            Problem("degraded", "Oven 3 is cold", datetime(2026, 11, 20, 9, tzinfo=UTC), "Light it", address),
+            Problem("unhealthy", "Oven 2 burns", None, "Put it out", address),
         ]
 
 
@@ -120,4 +106,4 @@ class BrokenInside(Plain):
     slug = "broken-inside"
 
     def problems(self, request: HttpRequest) -> list[Problem]:
-        return [Problem("degraded", "never seen", "", "")] * (1 // 0)
+        return [Problem("degraded", "never seen", None, "", "")] * (1 // 0)
