@@ -57,10 +57,15 @@ LATENESS = """
 
 @dataclass(frozen=True)
 class Compared:
-    """A number of events beside that of the same time a week before."""
+    """A number of events beside that of the same time a week before.
+
+    Attributes:
+        is_comparable: any event at all came then; a shop in its first week has nothing to compare with.
+    """
 
     now: int
     before: float
+    is_comparable: bool = True
 
     @property
     def ratio(self) -> float | None:
@@ -69,7 +74,7 @@ class Compared:
     @property
     def is_odd(self) -> bool:
         """Far less or far more than a week ago, where there is enough of either to tell."""
-        if max(self.now, self.before) < ENOUGH:
+        if not self.is_comparable or max(self.now, self.before) < ENOUGH:
             return False
         return self.ratio is None or not FEWEST <= self.ratio <= MOST
 
@@ -209,12 +214,13 @@ def volumes(now: datetime) -> Volumes:
     hours = _hours(now)
     counts = _counts(hours[0])
     passed = (now - hours[-1]) / HOUR
-    types = [_volume(name, counts[name], hours, passed) for name in events.TYPES]
     sums: dict[datetime, int] = defaultdict(int)
     for by_hour in counts.values():
         for hour, count in by_hour.items():
             sums[hour] += count
-    return Volumes(types, _volume("all", sums, hours, passed))
+    is_comparable = any(sums[hour - WEEK] for hour in hours)
+    types = [_volume(name, counts[name], hours, passed, is_comparable) for name in events.TYPES]
+    return Volumes(types, _volume("all", sums, hours, passed, is_comparable))
 
 
 def _hours(now: datetime) -> list[datetime]:
@@ -233,10 +239,13 @@ def _counts(first: datetime) -> dict[str, dict[datetime, int]]:
     return found
 
 
-def _volume(name: str, counts: dict[datetime, int], hours: list[datetime], passed: float) -> TypeVolume:
+def _volume(
+    name: str, counts: dict[datetime, int], hours: list[datetime], passed: float, is_comparable: bool
+) -> TypeVolume:
     *whole, running = hours
-    hour = Compared(counts[running], counts[running - WEEK] * passed)
-    day = Compared(sum(counts[one] for one in whole), sum(counts[one - WEEK] for one in whole))
+    hour = Compared(counts[running], counts[running - WEEK] * passed, is_comparable)
+    before = sum(counts[one - WEEK] for one in whole)
+    day = Compared(sum(counts[one] for one in whole), before, is_comparable)
     lines = [
         Line("last 24 hours", [(one, float(counts[one])) for one in whole]),
         Line("a week before", [(one, float(counts[one - WEEK])) for one in whole]),

@@ -154,9 +154,12 @@ class CategoryAdmin(Counted):
     list_display = ("path", "product_count")
     ordering = ("path",)
     search_fields = ("path",)
-    fields = ("name", "parent", "path")
     readonly_fields = ("path",)
     autocomplete_fields = ("parent",)
+
+    def get_fields(self, request: HttpRequest, obj: Category | None = None) -> tuple[str, ...]:
+        """Its path is worked out when it is saved."""
+        return ("name", "parent", "path") if obj else ("name", "parent")
 
 
 class PreviewForm(forms.ModelForm[Any]):

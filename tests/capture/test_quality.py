@@ -279,6 +279,15 @@ def test_volumes_stand_beside_those_of_a_week_before(db: None) -> None:
     assert [one.event_type for one in found.charted] == ["all", "search"]
 
 
+def test_a_shop_in_its_first_week_has_nothing_to_compare_with(db: None) -> None:
+    volume("cart", HOUR - timedelta(hours=1), 400)
+    found = quality.volumes(NOW)
+    assert [one.day.is_odd for one in (found.total, *found.types)] == [False] * 6
+    volume("search", HOUR - timedelta(days=7, hours=3), 1)
+    found = quality.volumes(NOW)
+    assert [one.event_type for one in found.types if one.day.is_odd] == ["cart"]
+
+
 # The sample
 
 

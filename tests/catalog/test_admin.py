@@ -96,6 +96,15 @@ def test_a_category_cannot_be_put_below_itself_here(admin_client: Client, make_p
     assert "below itself" in answer.content.decode()
 
 
+def test_a_category_shows_its_path_once_it_has_one(admin_client: Client) -> None:
+    add = reverse("admin:catalog_category_add")
+    assert "field-path" not in admin_client.get(add).content.decode()
+    admin_client.post(add, {"name": "Pantry", "parent": ""})
+    made = Category.objects.get()
+    change = admin_client.get(reverse("admin:catalog_category_change", args=[made.pk]))
+    assert "field-path" in change.content.decode()
+
+
 def test_two_categories_cannot_share_a_path_here(admin_client: Client, make_product: MakeProduct) -> None:
     make_product("Quinoa", category="Pantry")
     answer = admin_client.post(reverse("admin:catalog_category_add"), {"name": "Pantry", "parent": ""})
