@@ -9,7 +9,7 @@ SEMANTIC ?= true
 MODEL := $(if $(filter true,$(SEMANTIC)),$(VENV)/.semantic)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy openapi browser requirements clean
+.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy bench-load openapi browser requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:[^#]*## /\1\t/' | expand -t 14
@@ -53,7 +53,10 @@ bench-personalization: $(BENCH)/.installed ## how well the next basket, reorders
 bench-privacy: $(BENCH)/.installed ## how long an erasure takes, and what it costs the others
 	$(BENCH)/bin/python -m bench privacy
 
-openapi: $(VENV)/.dev ## write docs/openapi.yaml, docs/events.md and docs/access-matrix.md from the code
+bench-load: $(BENCH)/.installed $(if $(MODEL),$(BENCH)/.semantic) ## five minutes of real sessions against the whole stack, then saturation; LEAFLOAF_DATA_DIR
+	$(BENCH)/bin/python -m bench load
+
+openapi: $(VENV)/.dev ## write what in docs/ follows from the code: the API, events, settings, commands, the admin, who may what
 	DEBUG=true DATABASE_URL=postgres://unused@127.0.0.1:1/unused $(BIN)/python manage.py write_reference
 	$(BIN)/python -m tests.access
 
@@ -61,7 +64,8 @@ browser: ## install Chromium for the page tests, from the system's packages (Deb
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 
 requirements: $(VENV)/.dev ## pin the newest versions that fit together
-	for set in requirements requirements-stack requirements-dev requirements-bench; do \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes requirements.in -o requirements.txt
+	for set in requirements-stack requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade $$set.in -o $$set.txt; done
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-deps --generate-hashes \
 		requirements-semantic.in -o requirements-semantic.txt

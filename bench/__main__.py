@@ -57,6 +57,19 @@ def privacy(arguments: list[str]) -> None:
         write(given.write, ran_on, tables, "erasure-machine")
 
 
+def load(arguments: list[str]) -> None:
+    from bench.load import options, run
+
+    given = options.parsed(arguments)
+    started = time.monotonic()
+    ran_on = machine.description()
+    print(ran_on, flush=True)
+    tables = run.measure(given)
+    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
+    if given.write:
+        write(given.write, ran_on, tables, "load-machine")
+
+
 def access(arguments: list[str]) -> None:
     made = argparse.ArgumentParser(prog="python -m bench access")
     made.add_argument("--requests", type=int, default=500, help="of each kind in a round")
@@ -109,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
 BENCHES = {
     "access": access,
     "capture": capture,
+    "load": load,
     "search": search,
     "personalization": personalization,
     "privacy": privacy,

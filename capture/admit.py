@@ -52,7 +52,8 @@ def _admit(entry: bytes, now: datetime) -> None:
             event.timestamp, received_at = received_at, now
         ingest.record(event, received_at)
     except InvalidEvent as error:
-        logger.error("A search that waited for the database is refused: %s", error)
+        codes = ", ".join(fault.code for fault in error.faults)
+        logger.error("A search that waited for the database is refused (%s).", codes)
         rejections.count([(body, error.faults)], now)
 
 

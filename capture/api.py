@@ -17,6 +17,7 @@ from leafloaf.access.identity import speaks_for
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.parsers import RawJson
 from privacy import gpc
+from privacy.api_parameters import GPC, USER_IF_ANY
 
 
 class EventsView(APIView):
@@ -41,7 +42,9 @@ class EventsView(APIView):
             self._bodies = split(content or b"")
         return self._bodies
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={202: ReceiptSerializer})
+    @extend_schema(
+        parameters=[USER_IF_ANY, GPC], request=OpenApiTypes.OBJECT, responses={202: ReceiptSerializer}
+    )
     def post(self, request: Request) -> HttpResponse:
         authorize = cache(speaks_for(request))  # a batch mostly names one user
         receipt = ingest.accept(self.bodies(request), authorize, is_profiled=not gpc.is_on(request))

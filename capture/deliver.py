@@ -23,7 +23,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from capture import dead_letters, log, retry, seal, sinks
+from capture import dead_letters, instruments, log, retry, seal, sinks
 from capture.models import OutboxBatch, Sink, XidField
 from capture.records import Record
 from capture.sinks.base import (
@@ -36,6 +36,7 @@ from capture.sinks.base import (
     Unavailable,
 )
 from leafloaf.lib import statements
+from leafloaf.lib.errors import kinds_of
 
 logger = logging.getLogger(__name__)
 
@@ -137,16 +138,20 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
                     batch.sequence,
                     is_remade,
                 )
-                sinks.get(batch.sink).deliver(sent)
+                with instruments.sending(batch.sink, is_repeated):
+                    sinks.get(batch.sink).deliver(sent)
                 break
             except RowsRefused as error:
+                instruments.note_error(batch.sink, error)
                 exclude(batch, records, error)
                 records = [record for record in records if record.event_id not in error.refusals]
                 is_repeated = True
     except Unavailable as error:
+        instruments.note_error(batch.sink, error)
         postpone(batch, error)
         return 0
     except BatchRefused as error:
+        instruments.note_error(batch.sink, error)
         block(batch, error)
         return 0
     return settle(batch, len(records))
@@ -160,11 +165,14 @@ def settle(batch: OutboxBatch, delivered: int) -> int:
         if settled and batch.is_replay:
             dead_letters.settle(batch)
     if not settled:
+        instruments.note_outcome(batch.sink, instruments.LOST)
         if not let_go(batch, is_over=batch.attempts == 1):
             logger.warning(
                 "Batch %s was delivered after its lease had run out; another worker has it.", batch
             )
         return 0
+    age = datetime.now(UTC) - batch.oldest_received_at
+    instruments.note_delivered(batch.sink, delivered, age.total_seconds())
     return delivered
 
 
@@ -199,10 +207,15 @@ def postpone(batch: OutboxBatch, error: Unavailable) -> None:
             first_error=batch.first_error or said,
         )
         rest = _rest(sink, error) if given_back else timedelta(0)
+    instruments.note_outcome(batch.sink, instruments.POSTPONED if given_back else instruments.LOST)
     if not given_back:
         let_go(batch, is_over=False)
     logger.warning(
-        "%s did not take batch %s; next try in %.1f s: %s", batch.sink, batch, rest.total_seconds(), said
+        "%s did not take batch %s; next try in %.1f s (%s).",
+        batch.sink,
+        batch,
+        rest.total_seconds(),
+        kinds_of(error),
     )
 
 
@@ -233,11 +246,12 @@ def block(batch: OutboxBatch, error: BatchRefused) -> None:
         last_error=said,
         first_error=batch.first_error or said,
     )
+    instruments.note_outcome(batch.sink, instruments.BLOCKED if blocked else instruments.LOST)
     if not blocked:
         let_go(batch, is_over=batch.attempts == 1)
         return
     Sink.objects.filter(name=batch.sink).update(last_error=said, last_error_at=Now())
-    logger.error("Batch %s is blocked and needs a person: %s", batch, said)
+    logger.error("Batch %s is blocked and needs a person (%s).", batch, kinds_of(error))
 
 
 def exclude(batch: OutboxBatch, records: Sequence[Record], error: RowsRefused) -> None:
@@ -252,6 +266,7 @@ def exclude(batch: OutboxBatch, records: Sequence[Record], error: RowsRefused) -
         bury = dead_letters.bury_again if batch.is_replay else dead_letters.bury
         bury(batch, records, error.refusals)
     batch.excluded += len(error.refusals)
+    instruments.note_refused(batch.sink, len(error.refusals))
     logger.error("%s refused %s events of batch %s for good.", batch.sink, len(error.refusals), batch)
 
 

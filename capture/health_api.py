@@ -22,7 +22,7 @@ class HealthView(APIView):
     permission_classes = (AllowAny,)
     throttle_classes = ()
 
-    @extend_schema(responses=HealthSerializer)
+    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def get(self, request: Request) -> Response:
         try:
             database.refuse_if_away()

@@ -7,6 +7,7 @@ Invariants:
 * A bad event costs itself only, never its batch.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from capture import arrays, duplicates, event_keys, events, projections, rejections, wakeup
+from capture import arrays, duplicates, event_keys, events, instruments, projections, rejections, wakeup
 from capture.validation import PAST, Checked, Fault, InvalidEvent, check, decode
 from leafloaf.lib import statements
 from leafloaf.lib.problems import Problem
@@ -153,7 +154,7 @@ def accept(
             receipt.rejected.append(Rejection(index, said_event_id(body), error.faults))
     store(checked, received_at, receipt, is_profiled)
     receipt.rejected.sort(key=lambda rejection: rejection.index)
-    rejections.count(((bodies[refused.index], refused.faults) for refused in receipt.rejected), received_at)
+    rejections.count([(bodies[refused.index], refused.faults) for refused in receipt.rejected], received_at)
     duplicates.count(receipt.duplicates, received_at)
     return receipt
 
@@ -176,27 +177,35 @@ def store(
     ]
     if not places:
         return
+    started = time.perf_counter()
     fates = insert([checked[index] for index in places.values()], received_at, is_profiled)
+    instruments.SIGNAL_LAG.observe(time.perf_counter() - started)
     stored = list(fates.values()).count(Fate.STORED)
     receipt.accepted += stored
+    kept = (index for event_id, index in places.items() if fates.get(event_id) == Fate.STORED)
+    instruments.note_events(instruments.ACCEPTED, (checked[index].event_type for index in kept))
     transaction.on_commit(lambda: wakeup.drain(stored), robust=True)
     if stored == len(checked):
         return
     known = [index for event_id, index in places.items() if event_id not in fates]
     known += [index for index in repeated if fates.get(checked[index].event_id) in (None, Fate.STORED)]
     digests = digests_of({checked[index].key for index in known})
-    refused = sum(fates.get(event.event_id) == Fate.REFUSED for event in checked.values())
-    receipt.suppressed += sum(fates.get(event.event_id) == Fate.WITHHELD for event in checked.values())
+    refused = [event for event in checked.values() if fates.get(event.event_id) == Fate.REFUSED]
+    withheld = [event for event in checked.values() if fates.get(event.event_id) == Fate.WITHHELD]
+    repeats = []
     for index in known:
         event = checked[index]
         if digests[event.key] == event.digest:
-            receipt.duplicates += 1
+            repeats.append(event)
         elif digests[event.key] == event_keys.ERASED:
-            refused += 1
+            refused.append(event)
         else:
             receipt.rejected.append(Rejection(index, event.event_id, [CONFLICT]))
-    receipt.suppressed += refused
-    suppression.count(refused, utc_day(received_at))
+    receipt.duplicates += len(repeats)
+    receipt.suppressed += len(withheld) + len(refused)
+    instruments.note_events(instruments.DUPLICATE, (event.event_type for event in repeats))
+    instruments.note_events(instruments.SUPPRESSED, (event.event_type for event in withheld + refused))
+    suppression.count(len(refused), utc_day(received_at))
 
 
 def insert(batch: list[Checked], received_at: datetime, is_profiled: bool = True) -> dict[str, str]:
@@ -233,7 +242,12 @@ def inserted(batch: list[Checked], received_at: datetime, is_profiled: bool) -> 
     if not batch:
         return {}
     derived, their_own = projections.concerned(batch) if is_profiled else ((), {})
-    return dict(statements.fetch(statement_with(derived), columns(batch, received_at) | their_own))
+    given = columns(batch, received_at) | their_own
+    started = time.perf_counter()
+    fates = dict(statements.fetch(statement_with(derived), given))
+    if derived:
+        instruments.GRAPH_WRITE.observe(time.perf_counter() - started)
+    return fates
 
 
 @lru_cache

@@ -30,6 +30,7 @@ from capture.models import DeadLetter, OutboxBatch, Sink
 from capture.records import Record
 from capture.sinks.base import Acknowledged, BatchRefused, Recount, RecountUnsupported, Unavailable
 from leafloaf.access import audit
+from leafloaf.lib.errors import kinds_of
 from privacy.models.erasure import OUTER_LIMIT
 
 logger = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def _run(name: str, *wanted: QuerySet[OutboxBatch], is_dry_run: bool = False) ->
         tally.is_unsupported, tally.stopped = True, str(error)
     except (Unavailable, BatchRefused, Busy) as error:
         tally.stopped = str(error)
-        logger.warning("Counting what %s holds has stopped: %s", name, error)
+        logger.warning("Counting what %s holds has stopped (%s).", name, kinds_of(error))
     if not is_dry_run:
         tell(name)
     return tally

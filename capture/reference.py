@@ -1,6 +1,10 @@
 """docs/events.md, from the vocabulary."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+from msgspec import inspect
 
 from capture import events, schema
 
@@ -28,13 +32,35 @@ def events_page() -> str:
 def section(event_type: str) -> str:
     about = (events.TYPES[event_type].__doc__ or "").strip()
     heading = f"\n## {event_type}\n\n{about} BigQuery table `{schema.TABLES[event_type]}`.\n"
-    return "\n".join([heading, *table(schema.own_columns(event_type)), ""])
+    return "\n".join([heading, *table(schema.own_columns(event_type), words(event_type)), ""])
 
 
-def table(columns: Iterable[schema.Column]) -> Iterator[str]:
+def words(event_type: str) -> dict[str, str]:
+    """By field, what stands behind its meaning where only some words are taken."""
+    fields = msgspec.structs.fields(events.TYPES[event_type])
+    taken = {field.name: taken_by(inspect.type_info(field.type)) for field in fields}
+    return {
+        name: f": {', '.join(f'`{word}`' for word in known[:-1])} or `{known[-1]}`"
+        for name, known in taken.items()
+        if known
+    }
+
+
+def taken_by(info: inspect.Type) -> tuple[object, ...]:
+    match info:
+        case inspect.Metadata(type=inner):
+            return taken_by(inner)
+        case inspect.LiteralType(values=values):
+            return tuple(values)
+        case _:
+            return ()
+
+
+def table(columns: Iterable[schema.Column], words: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     yield "| field | type | mode | meaning |"
     yield "| --- | --- | --- | --- |"
     for column in columns:
-        yield f"| `{column.name}` | {column.type} | {column.mode.lower()} | {column.description} |"
+        meaning = column.description + words.get(column.name, "")
+        yield f"| `{column.name}` | {column.type} | {column.mode.lower()} | {meaning} |"
         for field in column.fields:
             yield f"| `{column.name}[].{field.name}` | {field.type} | {field.mode.lower()} | {field.description} |"

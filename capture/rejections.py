@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from capture import events
+from capture import events, instruments
 from capture.validation import Fault
 
 logger = logging.getLogger(__name__)
@@ -38,9 +38,12 @@ def count(refused: Iterable[Refused], received_at: datetime) -> None:
 
     That the count fails is logged and costs nobody their answer.
     """
-    counts = Counter(key for body, faults in refused for key in keys(body, faults))
+    several = [list(keys(body, faults)) for body, faults in refused]
+    counts = Counter(key for found in several for key in found)
     if not counts:
         return
+    instruments.note_events(instruments.REJECTED, (found[0][0] for found in several))
+    instruments.note_faults(code for found in several for _, code, _ in found)
     rows = sorted(counts)  # two requests wait for each other, and do not dead-lock
     values: dict[str, Any] = {
         "hour": received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0),

@@ -18,6 +18,7 @@ from capture import (
     schema_check,
     volumes,
 )
+from leafloaf.lib.errors import kinds_of
 
 logger = logging.getLogger(__name__)
 _draining: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -79,7 +80,7 @@ def check_schema() -> None:
     try:
         schema_check.run()
     except schema_check.Unanswered as error:
-        logger.warning("%s", error)
+        logger.warning("A live schema could not be read (%s).", kinds_of(error))
 
 
 @shared_task(soft_time_limit=280)

@@ -159,7 +159,7 @@ def corrected(
     except OverflowError:
         age = timedelta.max if timestamp < received_at else timedelta.min
         happened = timestamp
-    if -age > AHEAD:
+    if age < -AHEAD:
         raise InvalidEvent(
             Fault(
                 "/timestamp",

@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from leafloaf import overload
+
 
 @checks.register
 def environment_is_usable(**_: Any) -> list[checks.CheckMessage]:
@@ -16,6 +18,21 @@ def environment_is_usable(**_: Any) -> list[checks.CheckMessage]:
     return [
         checks.Error(problem.sentence, hint=problem.hint, id="leafloaf.E001")
         for problem in settings.SETTINGS_PROBLEMS
+    ]
+
+
+@checks.register
+def threads_are_enough(**_: Any) -> list[checks.CheckMessage]:
+    """With fewer, requests wait inside the server, where nobody counts them, and nobody is told."""
+    needed = overload.threads_needed()
+    if needed <= settings.WEB_THREADS:
+        return []
+    return [
+        checks.Error(
+            f"WEB_THREADS is {settings.WEB_THREADS}, and places, waiting rooms and refusals need {needed}.",
+            hint="Give each web process so many (`--blocking-threads`), or lower WEB_PLACES or WEB_WAITING.",
+            id="leafloaf.E004",
+        )
     ]
 
 

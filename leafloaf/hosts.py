@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from leafloaf.lib.problems import CONTENT_TYPE, body
 
-ROOTS = ("/api", "/health")
+ROOTS = ("/api", "/health", "/metrics")
 DETAIL = "This host is not served here; use the address that the shop gave you."
 
 

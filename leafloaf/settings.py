@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -54,6 +55,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "leafloaf.observability.request_log.RequestLogMiddleware",
+    "leafloaf.observability.request_times.RequestTimesMiddleware",
     "leafloaf.headers.SecurityHeadersMiddleware",
     "leafloaf.hosts.InvalidHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -61,6 +64,7 @@ MIDDLEWARE = [
     "leafloaf.lib.chunked.LengthRequiredMiddleware",
     "leafloaf.lib.refusals.LargeBodyMiddleware",
     "leafloaf.access.cors.CorsMiddleware",
+    "leafloaf.overload.OverloadMiddleware",
     "leafloaf.access.throttling.headers.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -97,6 +101,17 @@ TEMPLATES = [
     },
 ]
 
+# Overload (docs/load.md): of each web process, its threads, the requests of the shop it works on at once, those that
+# may wait for their turn, and for how long. What comes on top is answered 503 at once.
+
+WEB_THREADS = int(env.number("WEB_THREADS", "32", minimum="1"))
+WEB_PLACES = int(env.number("WEB_PLACES", "4", minimum="1"))
+WEB_WAITING = int(env.number("WEB_WAITING", "16"))
+WEB_WAIT_SECONDS = float(env.number("WEB_WAIT_SECONDS", "1", maximum="60"))
+
+# Threads of the worker, which share one pool, too.
+WORKER_THREADS = int(env.number("WORKER_THREADS", "4", minimum="1"))
+
 # Database
 
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL")}
@@ -106,7 +121,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
             # Left alone, the pool's back-off sleeps as long again as the server was away.
             "pool": {
                 "min_size": 1,
-                "max_size": 8,
+                "max_size": max(WEB_PLACES, WORKER_THREADS) + 4,  # staff have two more, and probes
                 "timeout": 3,
                 "reconnect_timeout": 2,
                 "connection_class": Connection,
@@ -175,7 +190,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", not DEBUG)
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
-SECURE_REDIRECT_EXEMPT = [r"^health(/live|/ready)?$"]  # probes speak plain HTTP from inside
+# Probes, and Prometheus, speak plain HTTP from inside.
+SECURE_REDIRECT_EXEMPT = [r"^health(/live|/ready)?$", r"^metrics$"]
 IS_BEHIND_PROXY = env.boolean("BEHIND_TLS_PROXY", False)
 if IS_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -236,7 +252,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "capture.openapi.add_event_vocabulary",
         "leafloaf.access.throttling.openapi.add_limits",
+        "leafloaf.openapi.describing.describe",
     ],
+    "SERVERS": [{"url": "/", "description": "This server."}],
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
 }
 
 # Limits: how often each network address, user and key may ask (docs/access.md). The key of a shop front is that of all
@@ -291,7 +310,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_POOL = "threads"
-CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
@@ -305,6 +324,12 @@ BIGQUERY_PROJECT = env.text("BIGQUERY_PROJECT", None if ENABLE_BIGQUERY else "")
 BIGQUERY_DATASET = env.text("BIGQUERY_DATASET", "leafloaf_analytics")
 BIGQUERY_LOCATION = env.text("BIGQUERY_LOCATION", "northamerica-northeast1")
 BIGQUERY_ENDPOINT = env.url("BIGQUERY_ENDPOINT", ("http", "https"), "")
+# As whom Google is asked to read, erase and verify; the process's own account writes (docs/deployment.md).
+GOOGLE_ACCOUNTS = (
+    ("reader", env.text("GOOGLE_READER_ACCOUNT", "")),
+    ("eraser", env.text("GOOGLE_ERASER_ACCOUNT", "")),
+    ("verifier", env.text("GOOGLE_VERIFIER_ACCOUNT", "")),
+)
 
 SINKS: dict[str, dict[str, Any]] = {
     "redis": {
@@ -325,6 +350,7 @@ SINKS: dict[str, dict[str, Any]] = {
             "project": BIGQUERY_PROJECT or "leafloaf",
             "location": BIGQUERY_LOCATION,
             "is_zipped": env.boolean("CLOUD_STORAGE_GZIP", False),
+            "accounts": GOOGLE_ACCOUNTS,
         },
     },
     "bigquery": {
@@ -338,6 +364,7 @@ SINKS: dict[str, dict[str, Any]] = {
             "location": BIGQUERY_LOCATION,
             "endpoint": BIGQUERY_ENDPOINT,
             "views": ("personalization.aggregation.warehouse.views",),
+            "accounts": GOOGLE_ACCOUNTS,
         },
     },
 }
@@ -496,23 +523,70 @@ DASHBOARDS = [
     "leafloaf.access.clients_dashboard.ApiClients",
 ]
 
+# Metrics (docs/metrics.md): where this machine's processes keep what they count, and what is read from the database
+
+# Whoever serves puts the variable back: what a command counts in its short life is nobody's.
+# A process that a server starts reads these settings again (granian's), so it is kept by another name meanwhile.
+METRICS_FOLDER = Path(
+    os.environ.get("LEAFLOAF_METRICS_FOLDER")
+    or env.text("PROMETHEUS_MULTIPROC_DIR", str(VAR_DIR / "metrics"))
+)
+if given := os.environ.pop("PROMETHEUS_MULTIPROC_DIR", ""):
+    os.environ.setdefault("LEAFLOAF_METRICS_FOLDER", given)
+# On a machine that has a worker and no web server, what the worker counts is read from here; 0 is nowhere.
+METRICS_PORT = int(env.number("METRICS_PORT", "0", maximum="65535"))
+METRICS_ADDRESS = env.text("METRICS_ADDRESS", "127.0.0.1")
+# Gauges, and for how many seconds what they said is fresh enough for whoever asks next.
+METRICS: dict[str, float] = {
+    "capture.gauges.read": 5,
+    "privacy.gauges.read": 5,
+    "capture.quality_gauges.read": 60,
+    "capture.quality_gauges.sampled": 300,
+    "privacy.gauges.counted": 300,
+    "leafloaf.storefront.gauges.read": 60,
+    "personalization.gauges.read": 60,
+    "leafloaf.catalog.gauges.read": 60,
+    "leafloaf.access.gauges.read": 60,
+}
+
+# Documentation: pages of docs/ that `manage.py write_reference` writes, and what answers the text of each
+
+REFERENCE_PAGES = {
+    "events.md": "capture.reference.events_page",
+    "settings.md": "leafloaf.reference.settings_page.page",
+    "commands.md": "leafloaf.reference.commands_page.page",
+    "admin.md": "leafloaf.reference.admin_page.page",
+    "metrics.md": "leafloaf.observability.reference.page",
+}
+
 # Tests and benches read real data sets from this folder and skip, saying so, when it is not given.
 
 LEAFLOAF_DATA_DIR = env.text("LEAFLOAF_DATA_DIR", "")
 
-# Logging: one line an event on stderr; never a user id, never a secret
+# Logging: one line an event on stderr; never a user id, never a secret (docs/logs.md)
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("JSON", "LINE"), "LINE" if DEBUG else "JSON").lower()
+LOGGING_CONFIG = "leafloaf.observability.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "json": {"()": "leafloaf.observability.logs.JsonLine"},
+        "line": {"()": "leafloaf.observability.logs.TextLine"},
+    },
+    "filters": {"loudness": {"()": "leafloaf.observability.logs.Loudness"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["loudness"]},
+        "kept": {"class": "leafloaf.observability.logs.KeptError"},
+    },
     # Django brings handlers of its own; one line an event is enough.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        "django.request": {"level": "ERROR"},  # a client's 4xx is the client's news
+        # These say the address, and what stood in a header; each request has a line of ours.
+        "django.request": {"handlers": ["kept"], "level": "ERROR", "propagate": False},
+        "django.security": {"level": "CRITICAL"},
         "axes": {"level": "ERROR"},  # who failed to sign in is on a page of the admin
         # Six wake-ups a second are no news either.
         **{

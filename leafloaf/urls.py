@@ -10,6 +10,8 @@ urlpatterns = [
     path("", include("capture.urls")),
     path("", include("personalization.urls")),
     path("", include("privacy.urls")),
+    path("", include("leafloaf.observability.urls")),
+    path("", include("leafloaf.openapi.urls")),
     path("privacy/", include("privacy.pages_urls")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),

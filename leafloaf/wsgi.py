@@ -2,9 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from leafloaf.observability import folder
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leafloaf.settings")
+folder.use(settings.METRICS_FOLDER)
 application = get_wsgi_application()
 
 from leafloaf.checks import refuse_wrong_settings  # noqa: E402 (needs the loaded apps)

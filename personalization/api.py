@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -23,11 +23,9 @@ from personalization.serializers import (
 from personalization.signals import people
 from personalization.signals.people import Person, Status
 from privacy import gpc
+from privacy.api_parameters import GPC, USER
 
-HEADERS = [
-    OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user."),
-    OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control."),
-]
+HEADERS = [USER, GPC]
 NOBODY = "Say whose: send the shop's id of the user in X-User-Id, with a secret key."
 FRESH = {"Cache-Control": "no-store"}
 

@@ -4,14 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from leafloaf.lib.fields import FlagInAddress
 from leafloaf.lib.serializers import StrictSerializer
 from personalization.signals.people import UNHURRIED
 
 
 class ProfileRequestSerializer(StrictSerializer):
-    evidence = serializers.BooleanField(
-        default=False, help_text="Whether to tell the signals behind each score."
-    )
+    evidence = FlagInAddress(default=False, help_text="Whether to tell the signals behind each score.")
 
 
 class ProfileHintSerializer(serializers.Serializer[Any]):

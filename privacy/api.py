@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,14 +12,11 @@ from leafloaf.access.keys import Caller
 from leafloaf.access.permissions import HasScope
 from leafloaf.lib.problems import Invalid, Problem
 from privacy import consent, gpc
-from privacy.api_parameters import NO_STORE, USER
+from privacy.api_parameters import GPC, NO_STORE, USER
 from privacy.models import Actor
 from privacy.serializers import PrivacySettingsAnswerSerializer, PrivacySettingsChangeSerializer
 
-HEADERS = [
-    USER,
-    OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control."),
-]
+HEADERS = [USER, GPC]
 NOBODY = "Say whose settings: send the shop's id of the user in X-User-Id with a secret key, or a user token."
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -37,9 +37,15 @@ class Conflict(Problem):
     default_code = "too_late"
 
 
+class NoCertificateYet(Problem):
+    status_code = 409
+    default_code = "not_ready"
+
+
 class StoreAway(Problem):
     status_code = 503
     default_code = "store_away"
+    wait = 60  # seconds
 
 
 class DeletionRequestsView(APIView):
@@ -53,8 +59,9 @@ class DeletionRequestsView(APIView):
         request=DeletionRequestAskSerializer,
         responses={
             201: DeletionRequestSerializer,
-            200: OpenApiResponse(DeletionRequestSerializer, description="The one that is open already."),
-            (200, "application/vnd.leafloaf.dry-run+json"): DryRunSerializer,
+            200: PolymorphicProxySerializer(
+                "DeletionRequestOrDryRun", [DeletionRequestSerializer, DryRunSerializer], None
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -122,7 +129,7 @@ class DeletionCertificateView(APIView):
     def get(self, request: Request, request_id: UUID) -> HttpResponse:
         found = Certificate.objects.filter(request=own(request, request_id)).first()
         if found is None:
-            raise Conflict("There is no certificate yet: not every store was found empty.")
+            raise NoCertificateYet("There is no certificate yet: not every store was found empty.")
         name = f'attachment; filename="leafloaf-certificate-{request_id}.json"'
         return HttpResponse(
             certificate.as_file(found),

@@ -3,10 +3,10 @@
 from rest_framework import serializers
 
 from leafloaf.access.identity import LONGEST_USER_ID
+from leafloaf.lib.fields import Flag, Identifier, Whole
 from leafloaf.lib.serializers import StrictSerializer
 from privacy.erasure import requests
 from privacy.models import DeletionRequest, DeletionStep
-from privacy.serializers import Flag
 
 HOURS = int(requests.LONGEST_COOLING_OFF.total_seconds() // 3600)
 
@@ -14,13 +14,13 @@ HOURS = int(requests.LONGEST_COOLING_OFF.total_seconds() // 3600)
 class DeletionRequestAskSerializer(StrictSerializer):
     """What may be said with a deletion request; all of it may be left out."""
 
-    user_id = serializers.CharField(
+    user_id = Identifier(
         max_length=LONGEST_USER_ID,
         required=False,
         allow_null=True,
         help_text="The shop's user; or send it as `X-User-Id`.",
     )
-    cooling_off_hours = serializers.IntegerField(
+    cooling_off_hours = Whole(
         min_value=0, max_value=HOURS, required=False, help_text="How long it can still be cancelled; 24."
     )
     dry_run = Flag(

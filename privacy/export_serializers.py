@@ -3,12 +3,13 @@
 from rest_framework import serializers
 
 from leafloaf.access.identity import LONGEST_USER_ID
+from leafloaf.lib.fields import Identifier
 from leafloaf.lib.serializers import StrictSerializer
 from privacy.models import DataExport
 
 
 class DataExportRequestSerializer(StrictSerializer):
-    user_id = serializers.CharField(
+    user_id = Identifier(
         max_length=LONGEST_USER_ID,
         required=False,
         allow_null=True,

@@ -147,7 +147,11 @@ class BaseHolder(ABC):
         """Reads the store again. Failures are findings (`unreachable`, `forbidden`), not exceptions."""
 
     def verify_all(self, tasks: Sequence[Task]) -> Sequence[Finding]:
-        """The same for up to `people_at_once`: a finding for each task, in order."""
+        """The same for up to `people_at_once`: a finding for each task, in order.
+
+        `Presence.UNKNOWN` of whom there was no time for within the lease: they are asked about again at once, so each
+        call has to come further than the last.
+        """
         return [self.verify(task) for task in tasks]
 
     @abstractmethod

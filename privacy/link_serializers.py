@@ -3,11 +3,12 @@
 from rest_framework import serializers
 
 from leafloaf.access.identity import LONGEST_USER_ID
+from leafloaf.lib.fields import Identifier
 from leafloaf.lib.serializers import StrictSerializer
 
 
 class PrivacyLinkAskSerializer(StrictSerializer):
-    user_id = serializers.CharField(
+    user_id = Identifier(
         max_length=LONGEST_USER_ID,
         required=False,
         allow_null=True,

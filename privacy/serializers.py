@@ -1,29 +1,10 @@
 """The shapes of the privacy settings."""
 
-from typing import Any
-
 from rest_framework import serializers
 
 from leafloaf.access.identity import LONGEST_USER_ID
+from leafloaf.lib.fields import Flag, Identifier, Whole
 from leafloaf.lib.serializers import StrictSerializer
-
-
-class Flag(serializers.BooleanField):
-    """True or false, and no word or number that is read as either: consent is not guessed."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
-
-
-class Days(serializers.IntegerField):
-    """A whole number, and no text of one."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("invalid")
-        return data
 
 
 class PrivacyFeaturesSerializer(StrictSerializer):
@@ -37,7 +18,7 @@ class PrivacySettingsSerializer(StrictSerializer):
     """What a person allows."""
 
     personalization_enabled = Flag()
-    data_retention_days = Days(min_value=1, max_value=90)
+    data_retention_days = Whole(min_value=1, max_value=90)
     features = PrivacyFeaturesSerializer(source="*")
 
 
@@ -47,10 +28,18 @@ class PrivacySettingsAnswerSerializer(PrivacySettingsSerializer):
     )
 
 
+class PrivacyFeaturesChangeSerializer(StrictSerializer):
+    search_history = Flag(required=False)
+    purchase_history = Flag(required=False)
+    price_tracking = Flag(required=False)
+    household_inference = Flag(required=False)
+
+
 class PrivacySettingsChangeSerializer(PrivacySettingsSerializer):
     """Any of the settings; what is not named stays as it is."""
 
-    user_id = serializers.CharField(
+    features = PrivacyFeaturesChangeSerializer(source="*")  # type: ignore[assignment]
+    user_id = Identifier(
         max_length=LONGEST_USER_ID,
         required=False,
         allow_null=True,

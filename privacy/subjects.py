@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from leafloaf.lib import statements
+from leafloaf.lib import request_ids, statements
 from privacy import tombstones
 from privacy.models import Subject
 
@@ -48,6 +48,8 @@ def resolve(user_ids: Iterable[str]) -> dict[str, UUID]:
     while missing := [user_id for user_id in wanted if user_id not in known]:
         _add(missing)
         known |= _known(missing)
+    if len(known) == 1:
+        request_ids.note_subject(next(iter(known.values()))[0])
     return {user_id: subject_id for user_id, (subject_id, is_active) in known.items() if is_active}
 
 

@@ -25,6 +25,12 @@ class Standin:
         """How often the faults in force have struck so far."""
         return sum(fault["fired"] for fault in self._call("GET", "faults")["faults"])
 
+    def requested(self) -> list[str]:
+        """Methods and addresses of the latest requests, each once asked for."""
+        told = self._call("GET", "requests")["requests"]
+        self._call("DELETE", "requests")
+        return [f"{request['method']} {request['path']}" for request in told]
+
     def advance(self, seconds: float) -> None:
         self._call("POST", "clock", {"advance_seconds": seconds})
 

@@ -95,7 +95,7 @@ CONTENDERS: dict[str, Contender] = {
     "G-TopFreq": _peer(peers.g_top),
     "P-TopFreq": _peer(peers.p_top),
     "GP-TopFreq": _peer(peers.gp_top),
-    "the seed's formula": _peer(peers.seed),
+    "the founding formula": _peer(peers.seed),
     "UP-CF@r": _peer(peers.up_cf),
     "TIFU-KNN, own share 0.7": _peer(partial(peers.tifuknn, own=0.7)),
     "TIFU-KNN, own share 0.2": _peer(partial(peers.tifuknn, own=0.2)),

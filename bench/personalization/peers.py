@@ -14,7 +14,7 @@ from personalization.prediction.histories import Histories, Numbers
 
 Scorer = Callable[[Numbers], Floats]
 ASSUMED_DAYS = 7
-"""Between two orders of a history without days, for the seed's formula."""
+"""Between two orders of a history without days, for the founding formula."""
 NEIGHBOURS = 300
 
 

@@ -10,7 +10,7 @@ from bench.capture.measuring import execute
 from bench.privacy.shop import Caller
 from privacy.models import DeletionRequest, DeletionStep
 
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 600.0
 LOOK_SECONDS = 0.02
 LAST = "privacy"
 """The holder of what says who the person is: the last that is emptied."""

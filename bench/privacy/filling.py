@@ -74,8 +74,10 @@ def count() -> None:
     for command in COUNTS:
         call_command(command, stdout=StringIO())
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
+        cursor.execute("RESET statement_timeout")
 
 
 def together(work: Sequence[Callable[[], None]]) -> None:

@@ -136,7 +136,7 @@ def bigquery(shop: Shop) -> Table:
     for request in waiting.order_by("created_at"):
         requests.retry(buffered(request).pk, "bench")
         rest.append(work(request, until_certified))
-    made = Table("erasure bigquery", ["BigQuery, all rows streamed just now", *SHARES])
+    made = Table("erasure bigquery", ["BigQuery, all rows in the streaming buffer", *SHARES])
     made.rows.append(["work until it can only wait, all stores, s", *spread(first)])
     made.rows.append(["to wait for the streaming buffer, minutes", *spread([wait / 60 for wait in waits], 1)])
     made.rows.append(["work afterwards, to the certificate, s", *spread(rest)])
@@ -158,7 +158,7 @@ def buffered(request: DeletionRequest) -> DeletionStep:
 def until_settling(request: DeletionRequest) -> bool:
     others = request.steps.exclude(holder__in=["bigquery", erasing.LAST])
     is_waiting = buffered(request).state == DeletionStep.State.SETTLING
-    return is_waiting and not others.exclude(state=DeletionStep.State.PURGED).exists()
+    return is_waiting and not others.exclude(state=DeletionStep.State.ABSENT).exists()
 
 
 def until_certified(request: DeletionRequest) -> bool:
@@ -247,7 +247,8 @@ class Sender:
                     break
             client.close()
 
-        return sum(sent) / clients.together(work) if batches else 0.0
+        seconds = clients.together(work)
+        return sum(sent) / seconds
 
     def batch(self) -> list[dict[str, object]]:
         return self.people.batch(datetime.now(UTC), REQUEST_EVENTS)

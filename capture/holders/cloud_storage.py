@@ -10,8 +10,9 @@ A retention leaves forgotten objects alone: what is in them was as old as the lo
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -30,7 +31,8 @@ from capture.sinks import cloud_storage_objects as objects
 from capture.sinks import cloud_storage_threads as threads
 from capture.sinks.base import BatchRefused, Unavailable
 from capture.sinks.cloud_storage import CloudStorageSink
-from capture.sinks.cloud_storage_reader import Reader
+from capture.sinks.cloud_storage_reader import Read, Reader, Wanted
+from capture.sinks.google_accounts import ERASER, READER, VERIFIER
 from capture.sinks.whose import Whose
 from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
 
@@ -46,6 +48,11 @@ PAGE = 1000
 class CloudStorageHolder(BaseHolder):
     store = NAME
     title = "Events as files"
+    people_at_once = 100
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[Scope, datetime | None], str] = {}
+        """The name from which on objects are still to be read for somebody; forgotten with the process."""
 
     def is_on(self) -> bool:
         return in_use.is_in_use(NAME)
@@ -62,24 +69,33 @@ class CloudStorageHolder(BaseHolder):
         wanted = [_objects(task) for task in tasks]
         planned = {name for names in wanted for name in names}
         with answering():
-            recent = set(_sealed_since(configured(), tasks))
+            recent = set(_sealed_since(configured(ERASER), tasks))
             done = _taken_out(whose, planned, [*dict.fromkeys(_chained(wanted)), *sorted(recent - planned)])
         later = Purged(datetime.now(UTC), "more objects than one turn can do")
         return [Purged() if recent.union(names) <= done else later for names in wanted]
 
     def verify(self, task: Task) -> Finding:
-        scope, planned = task.scope, set(_objects(task))
-        reader = Reader(str(scope.subject_id), scope.sessions, scope.before)
-        first, last = _between(task)
+        return self.verify_all([task])[0]
+
+    def verify_all(self, tasks: Sequence[Task]) -> Sequence[Finding]:
+        """Each object once for all of them; for whom there was no time, the next turn goes on where this one ended."""
         try:
-            found = reader.count(configured(), planned.union(lines.names(configured(), first, last)))
-            ends = objects.residual_until(
-                configured(), lines.PREFIX, min([first, *planned]), max([last, *planned])
-            )
+            return self._read_again(configured(VERIFIER), tasks)
         except (Unavailable, BatchRefused) as error:
-            return Finding(presence_of(error), said=str(error))
-        kept = [end for name, end in ends.items() if name in planned or first <= name < last]
-        return Finding.of(found, max(kept, default=None))
+            return [_unread(error) for _ in tasks]
+
+    def _read_again(self, sink: CloudStorageSink, tasks: Sequence[Task]) -> list[Finding]:
+        wanted = [_wanted(task, self._since.get(_key(task), "")) for task in tasks]
+        first, last = min(one.first for one in wanted), max(one.last for one in wanted)
+        names = sorted({*_chained(map(_objects, tasks)), *lines.names(sink, first, last)})
+        read = Reader(wanted).read(sink, names, time.monotonic() + BUDGET_SECONDS)
+        ends = objects.residual_until(sink, lines.PREFIX, min([first, *names[:1]]), max([last, *names[-1:]]))
+        findings = [_finding(read, place, one, names, ends) for place, one in enumerate(wanted)]
+        for task, finding in zip(tasks, findings, strict=True):
+            self._since.pop(_key(task), None)
+            if read.ended_at and not finding.found:
+                self._since[_key(task)] = read.ended_at
+        return findings
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
         for _, held in self._held(scope):
@@ -103,7 +119,7 @@ class CloudStorageHolder(BaseHolder):
             return lines.theirs(sink, name, whose)
 
         with answering():
-            sink = configured()
+            sink = configured(READER)
             known = list(dict.fromkeys(batch.object_name for batch in theirs.batches(scope, NAME)))
             yield from ((name, found.lines) for name, found in threads.each(sink, work, known))
             if scope.before is None:
@@ -113,12 +129,13 @@ class CloudStorageHolder(BaseHolder):
                 yield from ((name, found.lines) for name, found in found_in if found.lines or found.in_doubt)
 
 
-def configured() -> CloudStorageSink:
-    """
+def configured(part: str = READER) -> CloudStorageSink:
+    """The sink as the account of that part.
+
     Raises:
         NotConfigured: no bucket is named.
     """
-    return in_use.opened(NAME, CloudStorageSink, "bucket_name")
+    return in_use.opened(NAME, CloudStorageSink, "bucket_name").acting(part)
 
 
 def presence_of(error: Unavailable | BatchRefused) -> Presence:
@@ -232,7 +249,36 @@ def _taken_out(whose: Whose, planned: set[str], names: Sequence[str]) -> set[str
             refused.append(error)
         return True
 
-    done = {name for name, is_done in threads.each(configured(), work, names) if is_done}
+    done = {name for name, is_done in threads.each(configured(ERASER), work, names) if is_done}
     if refused:
         raise refused[0]
     return done
+
+
+def _key(task: Task) -> tuple[Scope, datetime | None]:
+    """Whom an erasure was for, and which it was: what was read before another one has to be read again."""
+    return task.scope, task.purged_at
+
+
+def _wanted(task: Task, since: str) -> Wanted:
+    scope, (first, last) = task.scope, _between(task)
+    sessions, names = frozenset(scope.sessions), frozenset(_objects(task))
+    return Wanted(str(scope.subject_id), sessions, scope.before, names, first, last, since)
+
+
+def _finding(
+    read: Read, place: int, wanted: Wanted, names: Iterable[str], ends: Mapping[str, datetime]
+) -> Finding:
+    """Of one of them; not read yet when objects are left that may have lines of theirs."""
+    found = read.found[place]
+    if not found and read.ended_at:
+        if read.error and wanted.may_be_in(read.ended_at):
+            return _unread(read.error)
+        if any(name >= read.ended_at and wanted.may_be_in(name) for name in names):
+            return Finding(Presence.UNKNOWN, said="more objects than one turn can do")
+    kept = [end for name, end in ends.items() if replace(wanted, since="").may_be_in(name)]
+    return Finding.of(found, max(kept, default=None))
+
+
+def _unread(error: Unavailable | BatchRefused) -> Finding:
+    return Finding(presence_of(error), said=str(error))

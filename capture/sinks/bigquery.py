@@ -13,12 +13,11 @@ from functools import cached_property
 from typing import Any
 
 from google.api_core import exceptions
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from capture import schema
 from capture.records import Record, encoder, learn
-from capture.sinks import bigquery_schema, bigquery_views
+from capture.sinks import bigquery_schema, bigquery_views, google_accounts
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
     Acknowledged,
@@ -32,6 +31,7 @@ from capture.sinks.base import (
     Unavailable,
 )
 from capture.sinks.bigquery_answers import FAILURES, classified, refused
+from capture.sinks.google_accounts import READER, Accounts
 
 TOO_LARGE = 413
 UNKNOWN_COLUMN = "no such field"
@@ -55,29 +55,48 @@ class BigQuerySink(BaseSink):
     Args:
         endpoint: another address than Google's own; an http:// one gets no credentials.
         views: dotted paths to functions that give more views over the events, see `bigquery_views`.
+        accounts: as whom it reads, erases and verifies; it streams as `account`, which is the process's own when
+            empty. What streams may add rows, and neither read nor delete one.
     """
 
     def __init__(
-        self, project: str, dataset: str, location: str = "", endpoint: str = "", views: Sequence[str] = ()
+        self,
+        project: str,
+        dataset: str,
+        location: str = "",
+        endpoint: str = "",
+        views: Sequence[str] = (),
+        accounts: Accounts = (),
+        account: str = "",
     ) -> None:
         self.project = project
         self.dataset = dataset
         self.location = location
         self.endpoint = endpoint
         self.views = views
+        self.accounts = accounts
+        self.account = account
+        self._parts: dict[str, BigQuerySink] = {}
         self._checked: dict[str, tuple[float, list[Difference]]] = {}
 
     @cached_property
     def client(self) -> bigquery.Client:
-        if self.endpoint.startswith("http://"):  # a local server: there are no credentials for it
-            return bigquery.Client(
-                project=self.project,
-                credentials=AnonymousCredentials(),
-                client_options={"api_endpoint": self.endpoint},
-                location=self.location or None,
-            )
-        options = {"api_endpoint": self.endpoint} if self.endpoint else None
-        return bigquery.Client(project=self.project, location=self.location or None, client_options=options)
+        return bigquery.Client(
+            project=self.project,
+            credentials=google_accounts.credentials(self.account, self.endpoint),
+            client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
+            location=self.location or None,
+        )
+
+    def acting(self, part: str) -> "BigQuerySink":
+        """The same as the account of that part: READER, ERASER or VERIFIER."""
+        account = google_accounts.of(part, self.accounts)
+        if account == self.account:
+            return self
+        if account not in self._parts:
+            options = self.project, self.dataset, self.location, self.endpoint, self.views, self.accounts
+            self._parts[account] = BigQuerySink(*options, account)
+        return self._parts[account]
 
     def table(self, event_type: str) -> str:
         return f"{self.project}.{self.dataset}.{schema.TABLES[event_type]}"
@@ -168,7 +187,7 @@ class BigQuerySink(BaseSink):
             f"SELECT event_id FROM `{self.table(event_type)}` "  # noqa: S608 (our own table name)
             "WHERE timestamp BETWEEN @first AND @last AND batch = @batch"
         )
-        return {found.event_id for found in self.ask(query, parameters)}
+        return {found.event_id for found in self.acting(READER).ask(query, parameters)}
 
     def wanted_views(self, retention_days: int) -> list[bigquery.Table]:
         """Every view as it should be, those that others read first."""
@@ -206,7 +225,7 @@ class BigQuerySink(BaseSink):
         ]
         counts = {batch.label: (0, 0) for batch in batches}
         for event_type in schema.TABLES:
-            for found in self.ask(RECOUNT.format(table=self.table(event_type)), parameters):
+            for found in self.acting(READER).ask(RECOUNT.format(table=self.table(event_type)), parameters):
                 events, doubled = counts[found.batch]
                 counts[found.batch] = events + found.events, doubled + found.doubled
         recounts = {batch.label: self._recounted(batch, *counts[batch.label]) for batch in batches}

@@ -5,6 +5,7 @@
 was stored, which is verified by batch label and CRC32C before it counts as success.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -12,10 +13,9 @@ from itertools import groupby
 import requests
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from capture.sinks import jsonl
+from capture.sinks import google_accounts, jsonl
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
     Acknowledged,
@@ -26,12 +26,16 @@ from capture.sinks.base import (
     Recount,
     Unavailable,
 )
+from capture.sinks.google_accounts import ERASER, READER, Accounts
 
 CONTENT_TYPE = "application/x-ndjson"
 LABEL = "leafloaf-batch"
 COUNT = "leafloaf-count"
 CHECKSUM = "CRC32C"
 HOUR = len("events/YYYYMMDD_HH")
+
+# Else each client asks in a thread of its own what the bucket is like, for traces that nobody keeps, and most may not.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 AWAY = (
     exceptions.ServerError,
@@ -55,31 +59,60 @@ class CloudStorageSink(BaseSink):
         endpoint: another address than Google's own; an http:// one gets no credentials.
         is_zipped: store the objects gzipped; whoever downloads them gets them unzipped ("Transcoding of
             gzip-compressed files").
+        accounts: as whom it reads, erases and verifies; it writes as `account`, which is the process's own when
+            empty. What writes may add objects, and neither read, replace nor delete one.
     """
 
     def __init__(
-        self, bucket: str, endpoint: str = "", project: str = "", location: str = "", is_zipped: bool = False
+        self,
+        bucket: str,
+        endpoint: str = "",
+        project: str = "",
+        location: str = "",
+        is_zipped: bool = False,
+        accounts: Accounts = (),
+        account: str = "",
     ) -> None:
         self.bucket_name = bucket
         self.endpoint = endpoint
         self.project = project
         self.location = location
         self.is_zipped = is_zipped
+        self.accounts = accounts
+        self.account = account
+        self._parts: dict[str, CloudStorageSink] = {}
 
     @cached_property
     def client(self) -> storage.Client:
-        if self.endpoint.startswith("http://"):  # a local server: there are no credentials for it
-            return storage.Client(
-                project=self.project,
-                credentials=AnonymousCredentials(),
-                client_options={"api_endpoint": self.endpoint},
-            )
-        options = {"api_endpoint": self.endpoint} if self.endpoint else None
-        return storage.Client(project=self.project or None, client_options=options)
+        return storage.Client(
+            project=self.project or None,
+            credentials=google_accounts.credentials(self.account, self.endpoint),
+            client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
+        )
 
     def another(self) -> "CloudStorageSink":
         """The same with a connection of its own, for another thread."""
-        return CloudStorageSink(self.bucket_name, self.endpoint, self.project, self.location, self.is_zipped)
+        return self._as(self.account)
+
+    def acting(self, part: str) -> "CloudStorageSink":
+        """The same as the account of that part: READER, ERASER or VERIFIER."""
+        account = google_accounts.of(part, self.accounts)
+        if account == self.account:
+            return self
+        if account not in self._parts:
+            self._parts[account] = self._as(account)
+        return self._parts[account]
+
+    def _as(self, account: str) -> "CloudStorageSink":
+        return CloudStorageSink(
+            self.bucket_name,
+            self.endpoint,
+            self.project,
+            self.location,
+            self.is_zipped,
+            self.accounts,
+            account,
+        )
 
     @property
     def bucket(self) -> storage.Bucket:
@@ -97,6 +130,21 @@ class CloudStorageSink(BaseSink):
             self._upload(batch, lines, blob, generation=0)
         except exceptions.PreconditionFailed:
             self._compare(batch, lines)
+        except Misconfigured as error:
+            # Google asks whether the writer may replace the object before it looks at the condition.
+            if not isinstance(error.__cause__, exceptions.Forbidden) or not self._is_there(batch.object_name):
+                raise
+            self._compare(batch, lines)
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a reader finds the object; where no other account reads, the refusal was meant as it was said."""
+        reader = self.acting(READER)
+        if reader is self:
+            return False
+        try:
+            return reader.bucket.get_blob(name, timeout=TIMEOUT_SECONDS, retry=None) is not None
+        except (*AWAY, *NEEDS_A_PERSON, exceptions.GoogleAPICallError) as error:
+            raise classified(error) from error
 
     def _upload(self, batch: Batch, lines: bytes, blob: storage.Blob, generation: int) -> None:
         blob.metadata = {LABEL: batch.label, COUNT: str(len(batch.records))}
@@ -128,7 +176,7 @@ class CloudStorageSink(BaseSink):
 
         This batch may have been written by another release, whose lines said the same in other bytes.
         """
-        blob = self.bucket.blob(batch.object_name)
+        blob = self.acting(READER).bucket.blob(batch.object_name)
         try:
             blob.reload(timeout=TIMEOUT_SECONDS, retry=None)
             label, checksum = (blob.metadata or {}).get(LABEL), blob.crc32c
@@ -149,7 +197,7 @@ class CloudStorageSink(BaseSink):
     def _overwrite(self, batch: Batch, lines: bytes, seen: storage.Blob) -> None:
         """Puts the batch in place of what an earlier attempt stored of it, before some of that was erased."""
         try:
-            self._upload(batch, lines, successor(self.bucket, seen), seen.generation)
+            self._upload(batch, lines, successor(self.acting(ERASER).bucket, seen), seen.generation)
         except exceptions.PreconditionFailed as error:
             raise Unavailable(f"{batch.object_name} was changed by somebody else at the same time") from error
 
@@ -169,7 +217,7 @@ class CloudStorageSink(BaseSink):
     def _take_away(self, label: str, name: str) -> None:
         """Deletes the object in the generation seen; never one that says it is another batch's."""
         try:
-            blob = self.bucket.get_blob(name, timeout=TIMEOUT_SECONDS, retry=None)
+            blob = self.acting(ERASER).bucket.get_blob(name, timeout=TIMEOUT_SECONDS, retry=None)
             if blob and (blob.metadata or {}).get(LABEL, label) == label:
                 blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_SECONDS, retry=None)
         except exceptions.NotFound:
@@ -179,7 +227,7 @@ class CloudStorageSink(BaseSink):
 
     def _listed(self, names: Sequence[str]) -> Iterator[storage.Blob]:
         """The objects from the first name to the last, which stand close together: names begin with their time."""
-        listed: Iterator[storage.Blob] = self.client.list_blobs(
+        listed: Iterator[storage.Blob] = self.acting(READER).client.list_blobs(
             self.bucket_name,
             prefix=names[0][:HOUR],
             start_offset=names[0],
@@ -206,7 +254,8 @@ class CloudStorageSink(BaseSink):
     def _read(self, name: str) -> bytes:
         """The object as it is now: who erases a person may have replaced or deleted it since it was listed."""
         try:
-            found: bytes = self.bucket.blob(name).download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None)
+            blob = self.acting(READER).bucket.blob(name)
+            found: bytes = blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=None)
         except exceptions.NotFound:
             return b""
         return found

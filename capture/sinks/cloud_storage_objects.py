@@ -17,6 +17,7 @@ from google.cloud import storage
 
 from capture.sinks.base import TIMEOUT_SECONDS, Unavailable
 from capture.sinks.cloud_storage import CONTENT_TYPE, CloudStorageSink, classified, successor
+from capture.sinks.google_accounts import ERASER, READER
 
 OPTIONS: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": None}
 CHUNK = 8 << 20
@@ -31,7 +32,8 @@ def held(sink: CloudStorageSink, prefix: str, since: str = "") -> dict[str, stor
         Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
     """
     try:
-        found = sink.client.list_blobs(sink.bucket_name, prefix=prefix, start_offset=since or None, **OPTIONS)
+        client = sink.acting(READER).client
+        found = client.list_blobs(sink.bucket_name, prefix=prefix, start_offset=since or None, **OPTIONS)
         return {blob.name: blob for blob in found}
     except ERRORS as error:
         raise classified(error) from error
@@ -55,7 +57,7 @@ def put(
     """
     if found and (found.crc32c, found.metadata or {}) == (crc32c(file), metadata or {}):
         return False
-    blob = successor(sink.bucket, found) if found else sink.bucket.blob(name)
+    blob = successor(sink.acting(ERASER).bucket, found) if found else sink.bucket.blob(name)
     blob.chunk_size = CHUNK
     blob.metadata = metadata
     generation = found.generation if found else 0
@@ -76,14 +78,15 @@ def put(
     return True
 
 
-def remove(found: storage.Blob) -> None:
-    """Deletes the object in the generation seen; one that is gone already is no error.
+def remove(sink: CloudStorageSink, found: storage.Blob) -> None:
+    """Deletes the object in the generation seen, as the eraser; one that is gone already is no error.
 
     Raises:
         Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
     """
     try:
-        found.delete(**OPTIONS)  # this generation: it was listed with it
+        blob = sink.acting(ERASER).bucket.blob(found.name, generation=found.generation)
+        blob.delete(**OPTIONS)
     except exceptions.NotFound:
         return
     except ERRORS as error:
@@ -97,12 +100,13 @@ def remove_older(sink: CloudStorageSink, prefix: str) -> None:
         Unavailable, Misconfigured, BatchRefused: as for `BaseSink.deliver`.
     """
     try:
-        found = list(sink.client.list_blobs(sink.bucket_name, prefix=prefix, versions=True, **OPTIONS))
+        reader = sink.acting(READER).client
+        found = list(reader.list_blobs(sink.bucket_name, prefix=prefix, versions=True, **OPTIONS))
     except ERRORS as error:
         raise classified(error) from error
     for older in found:
         if older.time_deleted:
-            remove(older)
+            remove(sink, older)
 
 
 def fetch(found: storage.Blob, file: Path) -> bool:
@@ -160,7 +164,7 @@ def crc32c(file: Path) -> str:
 
 def _is(sink: CloudStorageSink, name: str, checksum: str) -> bool:
     try:
-        blob = sink.bucket.get_blob(name, **OPTIONS)
+        blob = sink.acting(READER).bucket.get_blob(name, **OPTIONS)
     except ERRORS as error:
         raise classified(error) from error
     return blob is not None and blob.crc32c == checksum

@@ -17,8 +17,8 @@ from leafloaf.access.keys import Caller
 API = "/api/"
 PREFLIGHT_SECONDS = 600
 METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
-HEADERS = "Authorization, Content-Type, Content-Encoding"
-EXPOSED = "Retry-After, RateLimit, RateLimit-Policy"
+HEADERS = "Authorization, Content-Type, Content-Encoding, X-Request-Id"
+EXPOSED = "Retry-After, RateLimit, RateLimit-Policy, X-Request-Id"
 TELLS_NOTHING = {401, 429, 503}
 
 

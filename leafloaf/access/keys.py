@@ -35,6 +35,7 @@ SCOPES = {
     "events": "Send events",
     "recommendations": "Read recommendations, reorders, profile and graph of a user",
     "privacy": "Read and change privacy settings, exports and deletion requests of a user",
+    "metrics": "Read the metrics of the whole shop, for Prometheus",
 }
 PUBLISHABLE_SCOPES = frozenset({"search", "events"})
 
@@ -59,6 +60,8 @@ class Caller:
     origins: frozenset[str] = frozenset()
     user_id: str | None = field(default=None, repr=False)
     """The one user, by the shop's id, for whom a user token speaks."""
+    key: str = field(default="", compare=False)
+    """How the key begins, or which key a token is signed by: as much as a log may say of it."""
 
     def may_be_used_from(self, origin: str) -> bool:
         """Whether a page of this origin may call so; a secret key belongs on no page at all."""
@@ -202,7 +205,7 @@ def _read(key: str) -> Known | None:
         if not hmac.compare_digest(kept, wanted):
             continue
         name, kind, scopes, origins = client
-        caller = Caller(name, kind, frozenset(scopes), frozenset(origins))
+        caller = Caller(name, kind, frozenset(scopes), frozenset(origins), key=key[:LOOKUP_LENGTH])
         known = Known(caller, read_at, expires_at.timestamp() if expires_at else math.inf)
         if known.has_expired:
             return None

@@ -60,7 +60,7 @@ def caller_of(token: str, now: datetime) -> Caller:
         raise Refused(f"This token is for somebody else: its `aud` is not `{AUDIENCE}`.")
     user_id = user_of(claims)
     token_keys.note_use(verifier.kid, now)
-    return Caller(f"User token by {verifier.kid}", KIND, SCOPES, token_keys.origins(), user_id)
+    return Caller(f"User token by {verifier.kid}", KIND, SCOPES, token_keys.origins(), user_id, verifier.kid)
 
 
 def signed(token: str, now: datetime) -> tuple[Verifier, bytes]:

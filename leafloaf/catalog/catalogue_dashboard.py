@@ -98,15 +98,19 @@ class CatalogueAndMerchandising:
 
     @cached_property
     def _counts(self) -> Counts:
-        with connection.cursor() as cursor:
-            cursor.execute(COUNTS, {"most": MOST_COUNTED})
-            return Counts(*cursor.fetchone())
+        return counts()
 
     def headline(self, request: HttpRequest) -> Headline:
         if not (size := self._counts.size):
             return Headline("unknown", "No products yet: nothing can be found")
         rules = f"{self._counts.rules} rule{'' if self._counts.rules == 1 else 's'} in force"
         return Headline("healthy", f"{size:,} product{'' if size == 1 else 's'}, {rules}")
+
+
+def counts() -> Counts:
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, {"most": MOST_COUNTED})
+        return Counts(*cursor.fetchone())
 
 
 def numbers(counts: Counts) -> list[Number]:

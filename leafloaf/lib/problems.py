@@ -21,7 +21,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from leafloaf.lib import database
+from leafloaf.lib import database, request_ids
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    409: "Conflict",
+    410: "Gone",
     411: "Length required",
     413: "Too large",
     415: "Unsupported media type",
@@ -72,7 +74,10 @@ class FilesRefused(SuspiciousOperation):
 
 
 def body(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """The problem document; `type` names the code, so that a client can branch on either."""
+    """The problem document; `type` names the code, so that a client can branch on either.
+
+    `request_id` is the one of the answer's `X-Request-Id`: whoever asks us about an error names it.
+    """
     return {
         "type": f"urn:leafloaf:problem:{code}",
         "title": TITLES.get(status, "Error"),
@@ -80,11 +85,12 @@ def body(status: int, code: str, detail: str, errors: list[dict[str, str]] | Non
         "detail": detail,
         "code": code,
         "errors": errors or [],
+        "request_id": request_ids.current(),
     }
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER. An unknown exception is logged and answered as a plain 500."""
+    """DRF's EXCEPTION_HANDLER. An unknown exception is kept for the log and answered as a plain 500."""
     from rest_framework import views  # at the top it would import the parsers, which import this module
 
     views.set_rollback()
@@ -112,7 +118,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if challenge := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = challenge
     else:
-        logger.exception("Unhandled error in %s", type(context.get("view")).__name__)
+        request_ids.note_error(error)  # told with the request's own line
         status, document = 500, body(500, "internal_error", "Something went wrong on our side.")
     return Response(document, status=status, headers=headers, content_type=CONTENT_TYPE)
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from rest_framework import serializers
+
+from leafloaf.lib.fields import WITHOUT_NUL, Identifier
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -21,10 +24,29 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says so of what is sent; what is answered may get new fields at any time."""
+
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        found: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return found | ({"additionalProperties": False} if direction == "request" else {})
+
+
 class OneOrMore(serializers.ListField):
     """A list of texts, or one text that stands for a list of one."""
 
-    child = serializers.CharField(max_length=256)
+    child = Identifier(max_length=256)
 
     def to_internal_value(self, data: Any) -> list[Any]:
         return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class OneOrMoreScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = OneOrMore
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        one = {"type": "string", "minLength": 1, "maxLength": 256} | WITHOUT_NUL
+        return {"oneOf": [one, {"type": "array", "items": one}]}

@@ -22,6 +22,7 @@ class Application:
     var: Path
     port: int
     owner_url: str = ""
+    web_threads: str = "32"
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"
@@ -62,9 +63,10 @@ class Application:
 
     def web(self) -> Process:
         # Without the kill timeout a signal that comes early may never stop a worker.
-        options = "--interface wsgi --host 127.0.0.1 --workers 2 --blocking-threads 4 --workers-kill-timeout 5 --no-ws"
+        options = "--interface wsgi --host 127.0.0.1 --workers 2 --workers-kill-timeout 5 --no-ws"
         limits = "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000"
-        asked = f"{options} {limits}".split()
+        limits += " --log-config leafloaf/observability/granian.json"
+        asked = f"{options} --blocking-threads {self.web_threads} {limits}".split()
         command = [sys.executable, "-m", "granian", *asked, "--port", str(self.port)]
         return Process(
             name="web",

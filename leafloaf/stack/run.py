@@ -88,11 +88,13 @@ class Run:
         self.forget_addresses()
         port = web_port(self.user)
         (self.var / "celery").mkdir(exist_ok=True)
+        self.empty_metrics()
         say(f"LeafLoaf is starting. Data and logs: {self.var}")
         for kind in KINDS:
             self.addresses[kind.name] = self.bring(kind)
         self.share_environment()
-        application = Application(self.var, port, self.owner_url)
+        threads = self.supervisor.environment.get("WEB_THREADS", Application.web_threads)
+        application = Application(self.var, port, self.owner_url, threads)
         self.set_up(application)
         self.serve(application)
         # A program that reads this wants to connect; the file is its owner's alone, as stack.env is.
@@ -159,6 +161,12 @@ class Run:
         with self.progress.step("Web, worker, scheduler"):
             self.supervisor.start(*application.servers())
         self.addresses["web"] = f"http://127.0.0.1:{application.port}"
+
+    def empty_metrics(self) -> None:
+        """What the processes of another run counted is not this run's, and its series may not be known any more."""
+        folder = Path(self.user.get("PROMETHEUS_MULTIPROC_DIR", self.var / "metrics"))
+        for file in folder.glob("*_*.db"):
+            file.unlink(missing_ok=True)
 
     def forget_addresses(self) -> None:
         for name in ("stack.env", "stack.json"):

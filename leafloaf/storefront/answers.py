@@ -23,7 +23,7 @@ from capture import events, ingest, waiting_room
 from leafloaf.catalog import semantic, version
 from leafloaf.lib import cache, database
 from leafloaf.lib.cache import Status
-from leafloaf.storefront import beside, intent, search
+from leafloaf.storefront import beside, instruments, intent, search
 from leafloaf.storefront.intent import Intent, known
 from leafloaf.storefront.recommendations_api import item_shown
 from leafloaf.storefront.search import Facts, Request
@@ -93,6 +93,8 @@ def run(request: Request, rendered: Rendered) -> bytes:
         person = people.known(request.user_id)
         theirs = person if is_personal(request, person) else None
         kept, status, ordered_in = page(request, rendered, theirs)
+        instruments.CACHE_ANSWERS.labels(status).inc()
+        instruments.PERSONALIZED.labels(personalization_of(request, person)).inc()
         return told(request, moment, kept, status, ingest.record, person, ordered_in)
     except (OperationalError, InterfaceError) as error:
         if not database.is_gone(error) or (kept_page := still_kept(request)) is None:
@@ -100,6 +102,7 @@ def run(request: Request, rendered: Rendered) -> bytes:
         database.suspect()
         try:
             # Under the same id: that the log did not answer does not say that it has not got the event.
+            instruments.STALE.inc()
             return told(request, moment, kept_page, Status.HIT, waiting_room.put, is_stale=True)
         except waiting_room.Full as full:
             logger.warning("A search cannot wait for the log: %s.", full)
@@ -134,7 +137,9 @@ def told(
         semantic=facts.semantic,
         stale=is_stale,
     )
+    instruments.note_stages(execution)
     recommendations, recommendations_status = shown
+    instruments.RECOMMENDED.labels(recommendations_status).inc()
     head = encoder.encode({"search_id": moment.search_id, "query": request.query})
     tail = encoder.encode(
         {
@@ -189,6 +194,16 @@ def still_kept(request: Request) -> Kept | None:
 def is_personal(request: Request, person: Person | None) -> bool:
     """Whether the page is made for this person; it is the same for anybody of whom nothing may be, or is, known."""
     return bool(request.is_personal and person and person.is_personalized and person.version)
+
+
+def personalization_of(request: Request, person: Person | None) -> str:
+    """Whether a search is put in order for a person, or why not, as it is counted."""
+    if request.user_id is None:
+        return "anonymous"
+    if is_personal(request, person):
+        return "applied"
+    is_off = not request.is_personal or (person is not None and not person.is_personalized)
+    return "off" if is_off else "no_history"
 
 
 def name_of(request: Request, meant: Intent, catalogue: Catalogue, person: Person | None) -> str:

@@ -23,6 +23,7 @@ from leafloaf.storefront.serializers import (
     SearchRequestSerializer,
 )
 from privacy import gpc
+from privacy.api_parameters import GPC, USER_IF_ANY
 
 
 class SearchTimedOut(Problem):
@@ -57,7 +58,9 @@ class SearchView(APIView):
     required_scope = "search"
     does_without_database = True
 
-    @extend_schema(request=SearchRequestSerializer, responses=SearchAnswerSerializer)
+    @extend_schema(
+        parameters=[USER_IF_ANY, GPC], request=SearchRequestSerializer, responses=SearchAnswerSerializer
+    )
     def post(self, request: Request) -> HttpResponse:
         asked = SearchRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)

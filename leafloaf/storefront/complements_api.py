@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from leafloaf.access.permissions import HasScope
 from leafloaf.catalog import products
 from leafloaf.lib import statements
+from leafloaf.lib.fields import WholeInAddress
 from leafloaf.lib.serializers import StrictSerializer
 from leafloaf.storefront.serializers import SearchResultSerializer
 from personalization.companions import baskets, meal_groups
@@ -29,7 +30,7 @@ SHELF = """
 
 
 class ComplementsRequestSerializer(StrictSerializer):
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    limit = WholeInAddress(min_value=1, max_value=100, default=20)
 
 
 class ComplementSerializer(SearchResultSerializer):

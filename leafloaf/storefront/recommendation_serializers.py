@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from leafloaf.lib.fields import Identifier, Text, WholeInAddress
 from leafloaf.lib.serializers import StrictSerializer
 from leafloaf.storefront.serializers import SearchResultSerializer
 from personalization.recommending.candidates import Source
@@ -12,9 +13,12 @@ from personalization.signals.people import UNHURRIED
 
 
 class RecommendationsRequestSerializer(StrictSerializer):
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
-    cart = serializers.CharField(
-        max_length=65 * MOST_CART, required=False, help_text="SKUs in the cart, a comma between them."
+    limit = WholeInAddress(min_value=1, max_value=100, default=20)
+    cart = Text(
+        max_length=65 * MOST_CART,
+        required=False,
+        allow_blank=True,
+        help_text="SKUs in the cart, a comma between them.",
     )
 
     def validate_cart(self, cart: str) -> list[str]:
@@ -49,8 +53,8 @@ class RecommendationsAnswerSerializer(serializers.Serializer[Any]):
 
 
 class DismissalRequestSerializer(StrictSerializer):
-    sku = serializers.CharField(max_length=64)
-    user_id = serializers.CharField(max_length=128, required=False, allow_null=True)
+    sku = Identifier(max_length=64)
+    user_id = Identifier(max_length=128, required=False, allow_null=True)
 
 
 class DismissalSerializer(serializers.Serializer[Any]):

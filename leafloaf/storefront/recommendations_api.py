@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,10 +31,9 @@ from personalization.signals import people
 from personalization.signals.people import Person
 from privacy import consent, gpc, subjects
 from privacy.api import BeingErased
+from privacy.api_parameters import GPC, USER, USER_IF_ANY
 
 SURFACE = "recommendations"
-USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
-GPC = OpenApiParameter("Sec-GPC", str, OpenApiParameter.HEADER, description="`1`: Global Privacy Control.")
 FRESH = {"Cache-Control": "no-store"}
 NOBODY = (
     "Say whose dismissals: send the shop's id of the user in X-User-Id, with a secret key, or a user token."
@@ -50,7 +49,8 @@ class RecommendationsView(APIView):
     required_scope = "recommendations"
 
     @extend_schema(
-        parameters=[RecommendationsRequestSerializer, USER, GPC], responses=RecommendationsAnswerSerializer
+        parameters=[RecommendationsRequestSerializer, USER_IF_ANY, GPC],
+        responses=RecommendationsAnswerSerializer,
     )
     def get(self, request: Request) -> HttpResponse:
         asked = RecommendationsRequestSerializer(data=request.query_params)

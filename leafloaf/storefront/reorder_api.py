@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,16 +11,16 @@ from rest_framework.views import APIView
 
 from leafloaf.access import identity
 from leafloaf.access.permissions import HasScope
+from leafloaf.lib.fields import WholeInAddress
 from leafloaf.lib.serializers import StrictSerializer
 from personalization.recommending import reorders
 from personalization.signals import people
 from privacy import gpc
-
-USER = OpenApiParameter("X-User-Id", str, OpenApiParameter.HEADER, description="The shop's id of the user.")
+from privacy.api_parameters import GPC, USER_IF_ANY
 
 
 class ReorderRequestSerializer(StrictSerializer):
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    limit = WholeInAddress(min_value=1, max_value=100, default=20)
 
 
 class ReorderItemSerializer(serializers.Serializer[Any]):
@@ -57,7 +57,7 @@ class ReorderView(APIView):
     permission_classes = (HasScope,)
     required_scope = "recommendations"
 
-    @extend_schema(parameters=[ReorderRequestSerializer, USER], responses=ReorderAnswerSerializer)
+    @extend_schema(parameters=[ReorderRequestSerializer, USER_IF_ANY, GPC], responses=ReorderAnswerSerializer)
     def get(self, request: Request) -> Response:
         asked = ReorderRequestSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)

@@ -1,6 +1,5 @@
 """The shapes of the storefront's requests and answers."""
 
-from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -9,6 +8,7 @@ from capture.records import encoder
 from capture.validation import FREE_JSON_BYTES
 from leafloaf.catalog.search import Sort
 from leafloaf.lib import personal
+from leafloaf.lib.fields import Amount, Flag, Identifier, Number, Text, Whole
 from leafloaf.lib.serializers import OneOrMore, StrictSerializer
 
 
@@ -26,26 +26,29 @@ class SearchFiltersSerializer(StrictSerializer):
     category = OneOrMore(required=False)
     brand = OneOrMore(required=False)
     dietary = OneOrMore(required=False)
-    price_min = serializers.DecimalField(10, 2, min_value=Decimal(0), required=False)
-    price_max = serializers.DecimalField(10, 2, min_value=Decimal(0), required=False)
-    in_stock = serializers.BooleanField(required=False)
+    price_min = Amount(required=False)
+    price_max = Amount(required=False)
+    in_stock = Flag(required=False)
 
 
 class SearchRequestSerializer(StrictSerializer):
     """A search; an empty query browses."""
 
-    query = serializers.CharField(max_length=256, allow_blank=True, trim_whitespace=False)
-    user_id = serializers.CharField(max_length=128, required=False, allow_null=True)
-    session_id = serializers.CharField(
-        max_length=128, required=False, allow_null=True, validators=[impersonal]
+    query = Text(max_length=256, allow_blank=True)
+    user_id = Identifier(max_length=128, required=False, allow_null=True)
+    session_id = Identifier(max_length=128, required=False, allow_null=True, validators=[impersonal])
+    alpha = Number(
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="From 0, by words alone, to 1, by meaning alone; the shop has a default.",
     )
-    alpha = serializers.FloatField(min_value=0, max_value=1, required=False)
     filters = SearchFiltersSerializer(required=False)
     sort = serializers.ChoiceField([sort.value for sort in Sort], default=Sort.RELEVANCE.value)
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
-    offset = serializers.IntegerField(min_value=0, max_value=10_000, default=0)
-    recommendations = serializers.BooleanField(default=True)
-    explain = serializers.BooleanField(default=False)
+    limit = Whole(min_value=1, max_value=100, default=20)
+    offset = Whole(min_value=0, max_value=10_000, default=0)
+    recommendations = Flag(default=True)
+    explain = Flag(default=False, help_text="Whether each result says what its score is made of.")
 
     def validate_filters(self, filters: dict[str, Any]) -> dict[str, Any]:
         """The search event keeps the filters as they were written, and has room for that much."""

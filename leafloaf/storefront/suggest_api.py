@@ -14,6 +14,7 @@ from leafloaf.catalog import suggest
 from leafloaf.catalog.deadline import SearchTimeout
 from leafloaf.catalog.text import normalise
 from leafloaf.lib import personal, statements
+from leafloaf.lib.fields import Text, WholeInAddress
 from leafloaf.lib.serializers import StrictSerializer
 from leafloaf.storefront.api import SearchTimedOut
 
@@ -30,8 +31,8 @@ ORDER BY searches DESC, query LIMIT 20
 
 
 class SuggestRequestSerializer(StrictSerializer):
-    q = serializers.CharField(max_length=256, allow_blank=True, trim_whitespace=False)
-    limit = serializers.IntegerField(min_value=1, max_value=20, default=8)
+    q = Text(max_length=256, allow_blank=True)
+    limit = WholeInAddress(min_value=1, max_value=20, default=8)
 
 
 class SuggestionSerializer(serializers.Serializer[Any]):

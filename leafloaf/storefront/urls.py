@@ -1,6 +1,7 @@
 from django.urls import path
 
 from leafloaf.storefront import api, complements_api, recommendations_api, reorder_api, suggest_api
+from leafloaf.storefront.javascript_client import served
 
 urlpatterns = [
     path("api/v1/search", api.SearchView.as_view(), name="search"),
@@ -21,4 +22,8 @@ urlpatterns = [
         name="complements",
     ),
     path("api/v1/products/<path:sku>", api.ProductView.as_view(), name="product"),
+    path("leafloaf.js", served.script, name="script"),
+    path("leafloaf.mjs", served.script, {"is_module": True}, name="module"),
+    path("leafloaf-<str:version>.js", served.script, name="script-release"),
+    path("leafloaf-<str:version>.mjs", served.script, {"is_module": True}, name="module-release"),
 ]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from leafloaf.lib import statements
+from personalization import instruments
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _totals: Counter[str] = Counter()
 def note(kind: str) -> None:
     """Counts one; fails for nothing."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    instruments.MISHAPS.labels(kind).inc()
     with _lock:
         _totals[kind] += 1
         _unwritten[hour, kind] += 1

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from leafloaf.catalog import version
 from leafloaf.lib import cache, statements
+from personalization import instruments
 from personalization.prediction.histories import Numbers
 from personalization.signals import affinity, marks
 from personalization.signals.affinity import Affinities
@@ -103,7 +104,8 @@ def read(person: Person | None) -> Memory:
 
 def _kept(person: Person) -> list[Row]:
     name = f"user:{person.subject_id}:cache:memory:{person.version}:{version.current()}"
-    packed, _ = cache.remember(name, KEPT_SECONDS, lambda: encoder.encode(_read(person)))
+    packed, status = cache.remember(name, KEPT_SECONDS, lambda: encoder.encode(_read(person)))
+    instruments.CACHE_ANSWERS.labels(status).inc()
     return decoder.decode(packed)
 
 

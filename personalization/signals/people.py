@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from leafloaf.lib import statements
+from leafloaf.lib import request_ids, statements
 from privacy import consent
 
 KNOWN = f"""
@@ -46,4 +46,8 @@ class Person:
 def known(user_id: str | None) -> Person | None:
     """The person behind a shop's user id; None for nobody, and for somebody never seen."""
     rows = statements.fetch(KNOWN, [user_id]) if user_id else []
-    return Person(*rows[0]) if rows else None
+    if not rows:
+        return None
+    person = Person(*rows[0])
+    request_ids.note_subject(person.subject_id)
+    return person

@@ -206,6 +206,8 @@ def read_again(steps: Sequence[DeletionStep]) -> None:
     for step, found in zip(steps, findings, strict=True):
         if found.presence == Presence.ABSENT:
             is_absent(step, found)
+        elif found.presence == Presence.UNKNOWN:
+            settle(step)  # no failure: there was no time for this one, and it goes on at once
         else:
             is_not_absent(step, found)
 
@@ -255,7 +257,7 @@ def rest(step: DeletionStep, said: str, **values: object) -> None:
     """Tried again later, for ever; from the third failure on somebody is told."""
     failures = step.failures + 1
     if failures >= ALARM_AFTER:
-        logger.error("The erasure %s has failed %s times: %s", step, failures, said)
+        logger.error("The erasure %s has failed %s times; Deletion requests says why.", step, failures)
     settle(
         step, failures=failures, last_error=said, available_at=timezone.now() + back_off(failures), **values
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from leafloaf.lib import request_ids
 from privacy.models import DeletionRequest, PrivacyLink, Subject
 from privacy.pages.sessions import ENTRY, REQUEST, PersonSession
 
@@ -30,6 +31,7 @@ def of_session(session: PersonSession) -> Person | None:
     """
     link = PrivacyLink.objects.filter(pk=bytes.fromhex(session[ENTRY])).first()
     subject = Subject.objects.filter(pk=link.subject_id).first() if link else None
+    request_ids.note_subject(subject.pk if subject else None)
     request = open_request(subject) if subject else remembered(session, link)
     if subject is None and request is None:
         return None

@@ -46,7 +46,7 @@ def refused(token: str) -> str:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="leafloaf"'
     problem = answer.json()
-    assert set(problem) == {"type", "title", "status", "detail", "code", "errors"}
+    assert set(problem) == {"type", "title", "status", "detail", "code", "errors", "request_id"}
     assert (problem["code"], problem["errors"]) == ("authentication_failed", [])
     assert "user_" not in problem["detail"]
     return str(problem["detail"])

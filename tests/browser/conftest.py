@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.browser import fronts
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
@@ -82,6 +85,12 @@ def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit
     yield begin
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def front(browser: Browser, live_server: LiveServer) -> Iterator[fronts.Front]:
+    """A shop whose pages have `leafloaf.js` in them, and the way from there to this server."""
+    yield from fronts.begun(browser, live_server)
 
 
 def note(message: ConsoleMessage, errors: list[str]) -> None:

@@ -130,6 +130,7 @@ def test_a_bad_event_never_loses_its_batch(secret: Api) -> None:
         (search(timestamp=1706092200), "/timestamp", "invalid"),
         (search(timestamp="2999-01-01T00:00:00Z"), "/timestamp", "in_the_future"),
         (search(timestamp="0001-01-01T00:00:00Z"), "/timestamp", "too_old"),
+        (search(timestamp="0235-07-20T00:00:00Z", sent_at="2898-12-31T00:00:00Z"), "/timestamp", "too_old"),
         (interaction(interaction_type="stare"), "/interaction_type", "invalid"),
         (cart(quantity=-1), "", "invalid"),
         (cart(price="1e40"), "", "invalid"),

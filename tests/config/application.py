@@ -136,7 +136,10 @@ class Web:
 def web_begun(variables: Mapping[str, str], log: Path, key: str = "", workers: int = 1) -> Web:
     """The web server `make run` starts, with fewer workers; not ready yet."""
     port = ports.any_free()
-    options = f"--interface wsgi --host 127.0.0.1 --port {port} --workers {workers} --blocking-threads 4"
+    threads = variables.get("WEB_THREADS", "32")
+    options = (
+        f"--interface wsgi --host 127.0.0.1 --port {port} --workers {workers} --blocking-threads {threads}"
+    )
     arguments = [
         "-m",
         "granian",
@@ -145,6 +148,8 @@ def web_begun(variables: Mapping[str, str], log: Path, key: str = "", workers: i
         "5",
         "--http1-buffer-size",
         "65536",
+        "--log-config",
+        "leafloaf/observability/granian.json",
         "leafloaf.wsgi:application",
     ]
     return Web(begun(arguments, variables, log), port, key)

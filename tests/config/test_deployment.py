@@ -75,6 +75,16 @@ def test_a_shop_asks_its_staff_for_a_code_and_keeps_its_cookies_close() -> None:
         assert told[f"{cookie}_COOKIE_DOMAIN"] is None
 
 
+@pytest.mark.parametrize(("places", "threads", "size"), [("4", "4", 8), ("4", "16", 20), ("12", "4", 16)])
+def test_every_thread_finds_a_connection(places: str, threads: str, size: int) -> None:
+    asked = """
+from leafloaf import settings
+print(settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"], settings.CELERY_WORKER_CONCURRENCY)
+"""
+    answer = run("-c", asked, WEB_PLACES=places, WORKER_THREADS=threads)
+    assert answer.stdout.split() == [str(size), threads], answer.stderr
+
+
 @pytest.mark.parametrize("variables", [{"STAFF_TWO_FACTOR": "false"}, {"DEBUG": "true"}])
 def test_the_code_can_be_left_out(variables: dict[str, str]) -> None:
     assert settings_of("STAFF_TWO_FACTOR", **variables)["STAFF_TWO_FACTOR"] is False

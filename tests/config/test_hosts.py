@@ -22,7 +22,11 @@ def test_a_host_that_is_not_served_is_a_problem(
 
 def test_no_middleware_asks_for_the_host_before(settings: Settings) -> None:
     before = settings.MIDDLEWARE[: settings.MIDDLEWARE.index("leafloaf.hosts.InvalidHostMiddleware")]
-    assert before == ["leafloaf.headers.SecurityHeadersMiddleware"], "which does not ask"
+    assert before == [
+        "leafloaf.observability.request_log.RequestLogMiddleware",
+        "leafloaf.observability.request_times.RequestTimesMiddleware",
+        "leafloaf.headers.SecurityHeadersMiddleware",
+    ], "which do not ask"
 
 
 def test_a_preflight_for_another_host_is_one_too(settings: Settings) -> None:

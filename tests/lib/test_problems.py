@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from leafloaf.lib import problems
 from tests.calls import Api
 
-MEMBERS = {"type", "title", "status", "detail", "code", "errors"}
+MEMBERS = {"type", "title", "status", "detail", "code", "errors", "request_id"}
 SECRET_TEXT = "password=hunter2 at 10.0.0.7"
 
 
@@ -211,4 +211,7 @@ def test_a_wrong_field_is_pointed_at(secret: Api) -> None:
     document = problem(
         secret.post("/api/v1/search", {"query": "x", "filters": {"brand": [1, {}]}}), 422, "invalid"
     )
-    assert [error["pointer"] for error in document["errors"]] == ["/filters/brand/1"]
+    assert [error["pointer"] for error in document["errors"]] == [
+        "/filters/brand/0",
+        "/filters/brand/1",
+    ]

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from privacy.erasure import machine
-from privacy.holders import Finding, NotNow, Task
+from privacy.holders import Finding, NotNow, Presence, Task
 from privacy.models import DeletionRequest, DeletionStep
 from tests.privacy.deleting import asked
 from tests.privacy.shelf import Shelf
@@ -65,3 +65,15 @@ def test_the_trouble_of_one_does_not_keep_the_others(
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
         machine.advance_all(until_quiet=True)
     assert DeletionRequest.objects.filter(state=CERTIFIED).count() == 5
+
+
+def test_of_whom_there_was_no_time_for_is_asked_again_at_once(
+    together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five_people()
+    not_read = [Finding(Presence.UNKNOWN, said="more than one turn can do")] * 3
+    monkeypatch.setattr(Shelf, "findings", [Finding(Presence.ABSENT), *not_read])
+    machine.advance_all(until_quiet=True)
+    assert together == [2, 2, 1, 2, 1]
+    assert set(DeletionRequest.objects.values_list("state", flat=True)) == {CERTIFIED}
+    assert set(DeletionStep.objects.values_list("failures", "last_error")) == {(0, "")}

@@ -132,7 +132,7 @@ def test_only_get_and_patch_are_there(secret: Api, method: str) -> None:
         ({"personalization_enabled": []}, [("/personalization_enabled", "invalid")]),
         ({"personalization_enabled": None}, [("/personalization_enabled", "null")]),
         ({"data_retention_days": "30"}, [("/data_retention_days", "invalid")]),
-        ({"data_retention_days": 30.0}, [("/data_retention_days", "invalid")]),
+        ({"data_retention_days": 30.5}, [("/data_retention_days", "invalid")]),
         ({"data_retention_days": True}, [("/data_retention_days", "invalid")]),
         ({"data_retention_days": 0}, [("/data_retention_days", "min_value")]),
         ({"data_retention_days": 91}, [("/data_retention_days", "max_value")]),

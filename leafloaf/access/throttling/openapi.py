@@ -35,8 +35,18 @@ PROBLEM: dict[str, Any] = {
             "items": {"type": "string"},
             "description": "The limits that are used up, by their names in the headers.",
         },
+        "request_id": {"type": "string", "description": "As in `X-Request-Id`."},
     },
-    "required": ["type", "title", "status", "detail", "code", "errors", "violated-policies"],
+    "required": [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+        "errors",
+        "request_id",
+        "violated-policies",
+    ],
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from django.db import DatabaseError, InterfaceError
 
+from leafloaf.access import instruments
 from leafloaf.access.throttling import memory_store, postgres_store, redis_store
 from leafloaf.access.throttling.demands import Demand
 from leafloaf.access.throttling.verdict import Verdict
@@ -21,7 +22,13 @@ def take(demands: Sequence[Demand]) -> Verdict:
     """Takes all of them or none."""
     if not demands:
         return Verdict((), (), 0)
-    return redis_store.take(demands) or _from_postgres(demands) or memory_store.take(demands)
+    stores = (("redis", redis_store.take), ("postgres", _from_postgres))
+    for store, take_from in stores:
+        if verdict := take_from(demands):
+            instruments.LIMITS_COUNTED.labels(store).inc()
+            return verdict
+    instruments.LIMITS_COUNTED.labels("memory").inc()
+    return memory_store.take(demands)
 
 
 def _from_postgres(demands: Sequence[Demand]) -> Verdict | None:

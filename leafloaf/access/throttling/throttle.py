@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from leafloaf.access import instruments
 from leafloaf.access.authentication import Outdated
 from leafloaf.access.keys import Caller
 from leafloaf.access.throttling import address, demands, gcra, stores
@@ -77,6 +78,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     response = problems.handle(error, context)
     if response is not None and isinstance(error, TooManyRequests):
         response.data["violated-policies"] = error.policies
+        instruments.THROTTLED.labels(error.policies[0]).inc()
     return response
 
 

@@ -24,6 +24,7 @@ from capture.holders.cloud_storage import (
 )
 from capture.sinks import cloud_storage_objects as objects
 from capture.sinks.base import BatchRefused, Unavailable
+from capture.sinks.google_accounts import VERIFIER
 from leafloaf.storefront.training_export import log, targets
 from leafloaf.storefront.training_export.day import LESSONS, SEARCHES
 from leafloaf.storefront.training_export.log import Only
@@ -111,5 +112,6 @@ def _residual_until(days: list[date]) -> datetime | None:
         return None
     bucket = targets.usual()
     folders = {bucket.folder(day) for day in days}
-    ends = objects.residual_until(bucket.sink, bucket.prefix, min(folders), max(folders) + "~")
+    sink = bucket.sink.acting(VERIFIER)
+    ends = objects.residual_until(sink, bucket.prefix, min(folders), max(folders) + "~")
     return max((end for name, end in ends.items() if f"{name.rpartition('/')[0]}/" in folders), default=None)

@@ -56,7 +56,7 @@ class Stored:
             labels = self._labels() if self._can_be_exported() else []
             for name, blob in self.found.items():
                 if name.partition(".")[0] not in labels:
-                    objects.remove(blob)
+                    objects.remove(self.bucket.sink, blob)
             if labels:
                 list(training_export.export([self.day], labels, self.bucket))
         objects.remove_older(self.bucket.sink, self.folder)

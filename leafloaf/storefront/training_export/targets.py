@@ -64,7 +64,7 @@ class Bucket(Target):
             names = day.files_of(label)
             for end in (SEARCHES, LESSONS):
                 if name_of(label, end) not in names and (old := found.get(folder + name_of(label, end))):
-                    objects.remove(old)
+                    objects.remove(self.sink, old)
             for name in names:
                 metadata = COMPLETE if is_complete and name.endswith(MANIFEST) else None
                 objects.put(self.sink, folder + name, day.folder / name, found.get(folder + name), metadata)

@@ -16,7 +16,9 @@ class Speaks(StrEnum):
     OTHER = "another user"
 
 
-EVERY_SCOPE = frozenset({"search", "events", "recommendations", "privacy"})
+OF_PEOPLE = frozenset({"search", "events", "recommendations", "privacy"})
+"""What a user token may be used for: what the shop does for its user."""
+EVERY_SCOPE = OF_PEOPLE | {"metrics"}
 IN_BROWSERS = frozenset({"search", "events"})
 
 
@@ -45,7 +47,7 @@ def publishable(name: str, **facts: object) -> Credential:
 
 
 def token(name: str, of: Speaks = Speaks.OWNER, **facts: object) -> Credential:
-    return Credential(name, True, EVERY_SCOPE, of, **facts)  # type: ignore[arg-type]
+    return Credential(name, True, OF_PEOPLE, of, **facts)  # type: ignore[arg-type]
 
 
 def of_the_api() -> Iterator[Credential]:

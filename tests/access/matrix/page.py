@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.access.matrix import verdicts
-from tests.access.matrix.credentials import OF_PERSONS, OF_STAFF, OF_THE_API, Credential
-from tests.access.matrix.policy import API, OPEN, PERSON, ROLELESS, ROLES, SUPERUSER, Named, Staff
+from tests.access.matrix.credentials import OF_PEOPLE, OF_PERSONS, OF_STAFF, OF_THE_API, Credential
+from tests.access.matrix.policy import API, OPEN, PERSON, ROLELESS, ROLES, SUPERUSER, Api, Named, Staff
 from tests.access.matrix.staff_policy import STAFF
 from tests.access.matrix.verdicts import Verdict
 
@@ -44,7 +44,7 @@ def api() -> str:
             ", ".join(policy.methods),
             f"`{policy.scope}`",
             "yes" if policy.scope in {"search", "events"} else "no",
-            "yes" if policy.named == Named.NEVER else "its own user",
+            user_token(policy),
             "404" if policy.owned else "",
         )
         for route, policy in API.items()
@@ -55,6 +55,12 @@ def api() -> str:
         "naming a user with it is 403.\n"
     )
     return f"## The API\n\n{table(names, rows)}\n{more}"
+
+
+def user_token(policy: Api) -> str:
+    if policy.scope not in OF_PEOPLE:
+        return "no"
+    return "yes" if policy.named == Named.NEVER else "its own user"
 
 
 def credentials() -> str:

@@ -80,6 +80,7 @@ SUPERUSERS = only()
 NOBODY: Roles = frozenset()
 
 API: dict[str, Api] = {
+    "metrics": Api("metrics", ("GET",)),
     "api/v1/search": Api("search", ("POST",), Named.MAYBE),
     "api/v1/suggest": Api("search", ("GET",)),
     "api/v1/products/<path:sku>": Api("search", ("GET",)),
@@ -116,9 +117,15 @@ HEADLESS = frozenset({"api/v1/privacy/exports/<uuid:export_id>/download"})
 OPEN: dict[str, Open] = {
     "": Open("sends browsers to the admin"),
     "^api(/|$)": Open("says that there is nothing"),
+    "api/v1/openapi.json": Open("describes the API, as docs/openapi.yaml does"),
+    "docs/": Open("shows that description"),
     "health": Open("states and counts, for monitors"),
     "health/live": Open("for probes"),
     "health/ready": Open("for probes"),
+    "leafloaf.js": Open("a program for pages, the same for all"),
+    "leafloaf.mjs": Open("the same as a module"),
+    "leafloaf-<str:version>.js": Open("a release of it"),
+    "leafloaf-<str:version>.mjs": Open("a release of it"),
     "privacy/certificate/": Open("checks a file that the caller brings"),
     "privacy/certificate-keys.json": Open("public keys"),
     "privacy/enter": Open("takes a user token, and gives a link for it"),

@@ -241,6 +241,7 @@ def add_person(world: World) -> None:
         "<uuid:request_id>": str(erased_before(OWNER).pk),
         "<path:sku>": SKU,
         "<str:token>": links.make(OTHER)[0],
+        "<str:version>": "1.0.0",
     }
 
 

@@ -37,3 +37,6 @@ class Command(BaseCommand):
             origins = [keys.ANY_ORIGIN] if kind == ApiClient.Kind.PUBLISHABLE else []
             keys.create(name, kind, key=key, origins=origins, by="load_demo")
             self.stdout.write(f"{key} made")
+        elif kind == ApiClient.Kind.SECRET:  # of an older demo, from before there was this or that scope
+            clients = ApiClient.objects.filter(keys__key_hash=keys.digest(key))
+            clients.exclude(scopes=sorted(keys.SCOPES)).update(scopes=sorted(keys.SCOPES))

@@ -1,0 +1,313 @@
+"""The rules and the dashboard of docs/monitoring ask for what there is, and say what to do."""
+
+import json
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from django.conf import settings
+from django.test import Client
+
+from capture import deliver, health, ledger, notices, rebase, sinks
+from capture.models import HorizonReading, LedgerDay, OutboxBatch, Reading, SchemaDrift
+from capture.sinks.base import BatchRefused, Misconfigured
+from capture.sinks.memory import MemorySink
+from leafloaf.access import keys
+from leafloaf.access.models import ApiClient
+from leafloaf.lib import metering
+from leafloaf.observability import exposition, reference
+from personalization.models import LearnedVersion
+from privacy.models import DataExport, DeletionRequest, RetentionNight
+from tests.calls import Api, interaction, one_of_each
+from tests.observability import promql
+from tests.observability.exposed import Exposed
+
+DOCS: Path = settings.BASE_DIR / "docs"
+FOLDER = DOCS / "monitoring"
+OUTSIDE = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
+"""Made by Prometheus itself, and by node_exporter."""
+ALWAYS = {"le", "job", "instance", "fstype"}
+SEVERITIES = {"critical", "warning", "info"}
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load((FOLDER / "rules.yaml").read_text())["groups"] for rule in group["rules"]
+]
+ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+RECORDED = {rule["record"]: rule for rule in RULES if "record" in rule}
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "grafana.json").read_text())
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+VARIABLES = {"$job": ".*", "$instance": ".*", "$sink": ".*"}
+
+
+def asked_by_panels() -> dict[str, str]:
+    found = {}
+    for panel in PANELS:
+        for target in panel.get("targets", ()):
+            query = target["expr"]
+            for variable, value in VARIABLES.items():
+                query = query.replace(variable, value)
+            found[f"{panel['title']} {target['refId']}"] = query
+    return found
+
+
+QUERIES = {rule.get("alert") or rule["record"]: rule["expr"] for rule in RULES} | asked_by_panels()
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them from headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_list_of_metrics_is_up_to_date() -> None:
+    assert reference.page() == (DOCS / "metrics.md").read_text(encoding="utf-8")
+
+
+def test_names_are_those_that_prometheus_wants() -> None:
+    for one in reference.everything():
+        assert re.fullmatch(r"leafloaf_[a-z0-9_]+", one.name)
+        assert one.name.endswith("_total") == (one.kind == "counter")
+        assert one.kind != "histogram" or one.name.endswith("_seconds")
+        assert one.meaning.endswith(".")
+        assert "|" not in one.meaning
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_can_be_parsed_and_asks_for_metrics_and_labels_that_there_are(name: str) -> None:
+    reference.everything()
+    asked = promql.metrics(QUERIES[name])
+    assert asked
+    for metric, labels in asked.items():
+        if metric in OUTSIDE or metric in RECORDED:
+            continue
+        base = metric.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
+        known = metering.declared[metric if metric in metering.declared else base]
+        assert (metric != base) == (known.kind == "histogram")
+        assert labels <= {*known.labels, *ALWAYS}
+
+
+def test_a_label_that_is_asked_for_by_its_value_is_one_that_there_is() -> None:
+    """A misspelt outcome would never fire."""
+    known: dict[str, set[str]] = {}
+    reference.everything()
+    for metric in metering.registry.collect():
+        for sample in metric.samples:
+            for label, value in sample.labels.items():
+                known.setdefault(f"{metric.name}.{label}", set()).add(value)
+    asked = [
+        (metric.removesuffix("_total"), label, value)
+        for query in QUERIES.values()
+        for metric, label, value in re.findall(r'(leafloaf_\w+)\{(?:[^}]*,)?\s*(\w+)="([\w ]+)"', query)
+    ]
+    assert len(asked) > 10
+    for metric, label, value in asked:
+        if values := known.get(f"{metric}.{label}"):
+            assert value in values, (metric, label, value)
+
+
+def test_every_alert_says_how_bad_it_is_for_how_long_what_it_is_and_what_to_do() -> None:
+    for rule in ALERTS.values():
+        assert rule["labels"]["severity"] in SEVERITIES
+        assert promql_parser.parse_duration(rule["for"]) is not None
+        assert rule["annotations"]["summary"].endswith(".")
+        page, _, anchor = rule["annotations"]["runbook"].removeprefix("docs/").partition("#")
+        assert (DOCS / page).exists(), page
+        assert not anchor or anchor in anchors(DOCS / page), anchor
+
+
+def test_what_is_recorded_is_used_or_for_the_eye_and_named_as_such() -> None:
+    for name in RECORDED:
+        assert re.fullmatch(r"leafloaf:[a-z_]+:[a-z0-9]+", name)
+    used = {metric for rule in ALERTS.values() for metric in promql.metrics(rule["expr"]) if ":" in metric}
+    assert used <= set(RECORDED)
+
+
+def test_the_founding_alarms_are_there_with_their_limits() -> None:
+    assert "> 0.35" in ALERTS["LeafLoafSearchIsSlow"]["expr"]
+    assert "< 0.8" in ALERTS["LeafLoafPredictionsMiss"]["expr"]
+    assert "< 0.8" in ALERTS["LeafLoafFewSearchesArePersonal"]["expr"]
+    assert "> 0.2" in ALERTS["LeafLoafGraphWritesAreSlow"]["expr"]
+    assert "> 0.01" in ALERTS["LeafLoafBigQueryErrors"]["expr"]
+    buckets = set(metering.SECONDS)
+    assert {0.2, 0.35} <= buckets  # where a limit lies between two, a quantile is a guess
+
+
+def test_the_dashboard_has_panels_that_do_not_lie_on_each_other() -> None:
+    numbers = [panel["id"] for panel in PANELS]
+    assert len(set(numbers)) == len(numbers)
+    covered: set[tuple[int, int]] = set()
+    for panel in PANELS:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & covered, panel["title"]
+        covered |= cells
+
+
+def test_every_panel_asks_the_chosen_data_source_and_has_a_unit() -> None:
+    variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    for panel in PANELS:
+        if panel["type"] == "row":
+            continue
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["targets"]
+    used = {
+        name
+        for text in (t["expr"] for p in PANELS for t in p.get("targets", ()))
+        for name in re.findall(r"\$(\w+)", text)
+    }
+    assert used <= set(variables)
+
+
+# --- What really is told, and what fires ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def api(memory: MemorySink) -> Api:
+    return Api(keys.create("Prometheus", ApiClient.Kind.SECRET), Client())
+
+
+def told(api: Api) -> Exposed:
+    exposition.forget()
+    answer = api.get("/metrics")
+    assert answer.status_code == 200
+    return Exposed(answer.content.decode())
+
+
+def live(api: Api) -> None:
+    """A shop in which a little of everything has happened."""
+    api.send(*one_of_each(user_id="u1", session_id="s1"), interaction(user_id="u1"))
+    api.post("/api/v1/search", {"query": "milk", "user_id": "u1"})
+    deliver.drain("memory", is_final=True)
+    HorizonReading.objects.all().delete()
+    health.take_readings()
+    ledger.close()
+    now = datetime.now(UTC)
+    RetentionNight.objects.create(ran_at=now, people=0)
+    LearnedVersion.objects.create(
+        made_at=now,
+        lines=1,
+        shoppers=1,
+        products=1,
+        days=1,
+        is_learned=True,
+        is_reorder_learned=True,
+        content=b"",
+        is_active=True,
+        figures={"baskets": {"this fit": {"hits": 0.9, "recall": 0.3}}},
+    )
+
+
+def firing(api: Api, now: float | None = None) -> set[str]:
+    """The alerts that one moment is enough to tell of."""
+    shown, found = told(api), set()
+    for name, rule in ALERTS.items():
+        try:
+            if promql.fires(rule["expr"], shown, now or time.time()):
+                found.add(name)
+        except promql.NeedsHistory:
+            continue
+    return found
+
+
+def test_all_metrics_of_rules_and_dashboard_are_told_by_a_shop_that_lives(api: Api) -> None:
+    live(api)
+    ill(api)
+    names = told(api).names()
+    wanted = {metric for query in QUERIES.values() for metric in promql.metrics(query)}
+    rare = {  # of counts that tasks make over days, and tasks of a worker
+        "leafloaf_task_seconds_bucket",
+        "leafloaf_task_seconds_count",
+        "leafloaf_searches_reported",
+        "leafloaf_searches_without_results",
+        "leafloaf_recommendations_7d",
+        "leafloaf_activity_7d",
+        "leafloaf_deletion_seconds_30d",
+        "leafloaf_deletion_steps",
+        "leafloaf_people_by_setting",
+        "leafloaf_throttled_requests_total",
+        "leafloaf_event_faults_total",
+    }
+    assert wanted - names - OUTSIDE - set(RECORDED) <= rare
+
+
+def test_in_a_healthy_shop_nothing_fires(api: Api) -> None:
+    live(api)
+    assert firing(api) == set()
+
+
+def test_when_the_worker_stops_that_is_told(api: Api) -> None:
+    live(api)
+    now = time.time()
+    assert firing(api, now + 100) == set()
+    assert firing(api, now + 31 * 3600) == {"LeafLoafRetentionIsNotEnforced"}
+    assert "LeafLoafPredictionsAreOld" in firing(api, now + 4 * 86400)
+
+
+def ill(api: Api) -> None:
+    """Everything is wrong that a row can say."""
+    now = datetime.now(UTC)
+    LedgerDay.objects.update(captured=99)
+    OutboxBatch.objects.update(doubled=1)
+    SchemaDrift.objects.create(sink="memory", table="t", difference="is missing", remedy="make it")
+    memory = sinks.get("memory")
+    assert isinstance(memory, MemorySink)
+    for error in (BatchRefused("never"), Misconfigured("no")):
+        api.send(*one_of_each())
+        memory.fail_next(error)
+        deliver.drain("memory", is_final=True)
+    HorizonReading.objects.create(taken_at=now + timedelta(seconds=1), age_seconds=900, xid=1)
+    Reading.objects.create(
+        sink="memory",
+        taken_at=now + timedelta(seconds=1),
+        health="unhealthy",
+        waiting=9,
+        lag_seconds=500,
+        delivered=1,
+        dead=2,
+    )
+    notices.replace(rebase.KIND, ["From the future."])
+    notices.replace("default partition", ["Events fell into it."])
+    notices.replace("waiting room", ["One waits."])
+    DeletionRequest.objects.create(user_hash=b"1" * 32, question="Really?", state="purging")
+    old = DeletionRequest.objects.create(user_hash=b"2" * 32, state="purging")
+    soon = DeletionRequest.objects.create(user_hash=b"3" * 32, state="purging")
+    DeletionRequest.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=4))
+    DeletionRequest.objects.filter(pk=soon.pk).update(created_at=now - timedelta(hours=65))
+    LearnedVersion.objects.update(figures={"baskets": {"this fit": {"hits": 0.5}}})
+    RetentionNight.objects.update(ran_at=now - timedelta(days=2))
+    client = ApiClient.objects.get()
+    keys.add(client, expires_at=now + timedelta(days=3))
+    DataExport.objects.create(subject_id=old.pk, created_at=now - timedelta(hours=2))
+
+
+def test_in_an_ill_shop_every_alert_fires_that_one_moment_can_tell(api: Api) -> None:
+    live(api)
+    ill(api)
+    assert firing(api) == {
+        "LeafLoafLedgerIsOpen",
+        "LeafLoafStoreHoldsEventsTwice",
+        "LeafLoafTablesDiffer",
+        "LeafLoafCircuitIsOpen",
+        "LeafLoafBatchesAreBlocked",
+        "LeafLoafHorizonIsHeld",
+        "LeafLoafStoreIsUnhealthy",
+        "LeafLoafEventsWait",
+        "LeafLoafDeadLetters",
+        "LeafLoafLogIsAnotherClusters",
+        "LeafLoafPartitionsAreMissing",
+        "LeafLoafSearchesWaitForTheLog",
+        "LeafLoafErasureIsDue",
+        "LeafLoafErasureIsOverdue",
+        "LeafLoafErasureAsksSomebody",
+        "LeafLoafPredictionsMiss",
+        "LeafLoafRetentionIsNotEnforced",
+        "LeafLoafExportWaits",
+        "LeafLoafKeyEnds",
+    }

@@ -1,0 +1,59 @@
+"""The runbook's entries about the database, brought about and ended as the page says."""
+
+import time
+from contextlib import suppress
+
+import psycopg
+
+from leafloaf.stack.services import answers
+from tests.faults.load import batch_of, post
+from tests.faults.shop import DEMO_KEY, wait_until
+from tests.runbook.conftest import Duty
+
+OLDEST = """
+    SELECT pid, state FROM pg_stat_activity
+    WHERE datname = current_database() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1
+"""
+"""What the page has whoever is called look for: who has been at it for longest."""
+
+
+def test_the_database_is_away(duty: Duty) -> None:
+    shop, port = duty.shop, duty.web.port()
+    shop.write(25)
+    shop.stack["postgres"].kill()
+    wait_until(lambda: duty.asks()["status"] == "unhealthy", "health says so")
+    assert answers(port, "/health/live")
+    assert not answers(port, "/health/ready")
+    events = {"events": batch_of("away", 0, 10)}
+    status, headers, document = post(port, DEMO_KEY, events)
+    assert (status, document["code"], int(headers["Retry-After"]) > 0) == (503, "database_away", True)
+    duty.sees("Postgres is away.")
+    shop.stack["postgres"].start()
+    wait_until(lambda: answers(port, "/health/ready"), "ready again")
+    duty.sees("Postgres is back.")
+    status, _, document = post(port, DEMO_KEY, events)
+    assert (status, document["accepted"]) == (202, 10)
+    duty.is_over()
+
+
+def test_the_database_is_slow(duty: Duty) -> None:
+    """As slow as it gets: somebody holds the catalogue's table, and searches end at their limit."""
+    port = duty.web.port()
+    query = {"query": f"milk {time.monotonic()}"}
+    assert (
+        post(port, DEMO_KEY, {"query": "milk"}, "/api/v1/search")[0] == 200
+    )  # it knows the words of the shop
+    with suppress(psycopg.OperationalError), psycopg.connect(duty.shop.environment["DATABASE_URL"]) as holder:
+        holder.execute("LOCK TABLE catalog_product")
+        status, headers, document = post(port, DEMO_KEY, query, "/api/v1/search")
+        assert (status, document["code"]) == (503, "search_timeout")
+        assert int(headers["Retry-After"]) > 0
+        duty.sees("POST api/v1/search 503")
+        status, _, document = post(port, DEMO_KEY, {"events": batch_of("slow", 0, 10)})
+        assert (status, document["accepted"]) == (202, 10)
+        ((pid, state),) = duty.shop.ask(OLDEST)
+        assert state == "idle in transaction"
+        duty.shop.ask(f"SELECT pg_terminate_backend({pid})")
+    status, _, _ = post(port, DEMO_KEY, query, "/api/v1/search")
+    assert status == 200
+    duty.is_over()
