@@ -25,7 +25,7 @@ EMPTY = 8
 """Bytes of a file of `prometheus_client`'s that holds nothing yet."""
 ENDED = "ended"
 """In place of the process id, in the name of the file of all that have ended."""
-ROOM = {"counter": 512 * 1024, "histogram": 4 * 1024 * 1024, PASSING: 64 * 1024}
+ROOM = {"counter": 512 * 1024, "histogram": 5 * 1024 * 1024, PASSING: 64 * 1024}
 """Bytes of each file: more than all the series that a process can have (`request_times.MOST_SERIES`)."""
 
 
@@ -119,7 +119,8 @@ def _add_up(parts: list[Path], unfinished: Path) -> None:
 def _used(file: Path) -> int:
     """How many bytes of it hold anything, which its first four say."""
     with file.open("rb") as opened:
-        return max(EMPTY, *struct.unpack("i", opened.read(4)))
+        used: int = struct.unpack("i", opened.read(4))[0]
+        return max(EMPTY, used)
 
 
 def _make_room(file: Path, size: int) -> None:

@@ -4,8 +4,7 @@ from leafloaf.lib import metering
 
 REQUEST_SECONDS = metering.histogram(
     "leafloaf_http_request_seconds",
-    "How long a request took, by the pattern of its address (`admin` for all of the admin where nobody was let in), its "
-    "method (`OTHER` for one that the address does not take) and the first digit of its answer.",
+    "How long a request took, by the pattern of its address, its method and the first digit of its answer.",
     "route",
     "method",
     "status",

@@ -33,7 +33,7 @@ VOLATILE = re.compile(
     r'|(?<="rows":)\d+'  # a dry run says to the shop and to the person what there is to remove
     r"|(?<=/enter/)[\w-]+"  # the links themselves
 )
-SAID_OF_TIME = {"Location", "Content-Length"}
+SAID_OF_TIME = {"Location", "Content-Length", "X-Request-Id"}
 
 
 def asked(

@@ -175,6 +175,17 @@ def test_without_a_token_to_be_had_a_search_is_nobodys(front: Front, token: str)
     assert (search.event_id, search.subject_id, search.session_id) == (answer["search_id"], None, None)
 
 
+def test_a_token_is_not_waited_for_for_ever(front: Front) -> None:
+    front.context.add_init_script(
+        """const real = setTimeout; // half a minute is half a second
+        globalThis.setTimeout = (done, time, ...rest) => real(done, time === 30000 ? 500 : time, ...rest);"""
+    )
+    page = front.open()
+    page.evaluate("leafloaf.configure({ token: () => new Promise(() => {}) })")
+    page.evaluate("leafloaf.search('milk')")
+    assert [row.subject_id for row in rows()] == [None]
+
+
 @pytest.mark.parametrize("storage", ["session", "none"])
 def test_a_shop_may_want_less_kept(front: Front, storage: str) -> None:
     page = front.open(batchSeconds=600, storage=storage)

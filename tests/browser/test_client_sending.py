@@ -3,7 +3,7 @@
 import pytest
 
 from tests.access import signing
-from tests.browser.fronts import Front, add, logged, queued, rows, statuses
+from tests.browser.fronts import FLUSH, Front, add, logged, queued, rows, statuses
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("log")]
 

@@ -66,8 +66,9 @@ def test_who_sends_too_much_waits_as_long_as_it_is_told(front: Front, settings: 
     logged(page, 3)
     add(page, "SKU_3")
     logged(page, 4)
-    assert (said[0], said[-1], set(said[1:-1])) == (202, 202, {429})
-    assert len(said) <= 4
+    assert set(said) == {202, 429}
+    assert said[-1] == 202
+    assert said.count(429) <= 2, "it asked again before it was time"
 
 
 def test_a_key_that_does_not_count_keeps_the_events_for_one_that_does(front: Front) -> None:
@@ -80,9 +81,13 @@ def test_a_key_that_does_not_count_keeps_the_events_for_one_that_does(front: Fro
 
 
 def test_two_tabs_lose_and_double_nothing(front: Front) -> None:
-    tabs = [front.open(batchSeconds=0.05), front.open(batchSeconds=0.05)]
+    first = front.open(batchSeconds=0.05)
     front.way.close_way()
-    for number in range(50):
+    add(first, "SKU_0")
+    front.way.open_way()
+    tabs = [first, front.open(batchSeconds=0.05)]  # which finds the visit of the first one
+    front.way.close_way()
+    for number in range(1, 50):
         add(tabs[number % 2], f"SKU_{number}")
     front.way.open_way()
     logged(tabs[0], 50)

@@ -22,6 +22,10 @@ RENAMED = "the release that still runs knows the old name. Add the new one, writ
 RETYPED = (
     "it rewrites the table, and the release that still runs expects the old type. Add a column beside it"
 )
+REMADE = (
+    "the table is written anew under a lock that stops everybody. Make another table as it should be, write both, and "
+    "copy by a command in batches"
+)
 MANDATORY = (
     "the release that still runs leaves it out when it inserts. Make it null=True, or give it a db_default"
 )
@@ -103,8 +107,8 @@ STATEMENTS = (
     (r"DROP\b", GONE),
     (r"REFRESH MATERIALIZED VIEW CONCURRENTLY\b", ""),
     (r"REFRESH\b", REFRESHED),
-    (rf"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?{NAME} \(\)(?: PARTITION BY \w+ \(\))?$", ""),
-    (r"CREATE .*?\bTABLE .* AS\b", COPIED),
+    (rf"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?{NAME} \(\)(?: (?:PARTITION BY \w+|WITH) \(\))*$", ""),
+    (r"CREATE (?:\w+ )?TABLE .*\bAS\b", COPIED),
     (r"CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|TRIGGER|VIEW)\b", ""),
     (r"CREATE (?:MATERIALIZED VIEW|SEQUENCE|TYPE|SCHEMA|EXTENSION|STATISTICS|TEXT SEARCH)\b", ""),
     (rf"ALTER INDEX (?:IF EXISTS )?{NAME} (?:ATTACH PARTITION|RENAME TO)\b", ""),
@@ -118,7 +122,7 @@ STATEMENTS = (
 ALTERED = rf"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{NAME}(?: \*)? (.+)"
 COLUMN = r"ALTER (?:COLUMN )?\w+"
 CONSTRAINED = r"ADD (?:CONSTRAINT \w+ )?"
-ADDED = r"ADD (?:COLUMN )?(?:IF NOT EXISTS )?\w+ "
+ADDED = r"ADD (?:COLUMN )?+(?:IF NOT EXISTS )?+\w++ "
 CONSTANT = r"(?:[-+]?[\d.]+|''|TRUE|FALSE|NULL)(?: ?:: ?[\w.]+(?: \(\))?(?:\[\])*)?"
 TYPE = rf"{NAME}(?: PRECISION| VARYING)?(?: \(\))?(?: WITH(?:OUT)? TIME ZONE)?(?: ?\[\])*"
 ACTIONS = (
@@ -130,10 +134,8 @@ ACTIONS = (
     (rf"{COLUMN} SET NOT NULL$", TIGHTENED),
     (rf"{COLUMN} DROP (?:DEFAULT|IDENTITY|EXPRESSION)\b", UNDEFAULTED),
     (rf"{COLUMN} (?:DROP NOT NULL$|SET DEFAULT\b|SET STATISTICS\b)", ""),
-    (
-        rf"{COLUMN} (?:SET EXPRESSION|ADD GENERATED)\b|SET (?:UN)?LOGGED\b|SET (?:TABLESPACE|ACCESS)\b",
-        REWRITTEN,
-    ),
+    (rf"{COLUMN} SET EXPRESSION\b", REWRITTEN),
+    (r"SET (?:LOGGED|UNLOGGED|TABLESPACE|ACCESS METHOD)\b", REMADE),
     (r"(?:SET|RESET) \(\)$|VALIDATE CONSTRAINT\b", ""),
     (rf"{CONSTRAINED}(?:CHECK|FOREIGN KEY)\b.* NOT VALID\b", ""),
     (rf"{CONSTRAINED}(?:CHECK|FOREIGN KEY)\b", TIGHTENED),
@@ -256,6 +258,7 @@ def shorter(old: Any, new: Any) -> bool:
 
 
 QUOTED = r"""--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|'(?:[^']|'')*'|"(?P<name>[^"]*)\""""
+ATOMIC = r"\bBEGIN ATOMIC\b.*?;\s*END\b"
 
 
 def texts(operation: operations.RunSQL) -> list[str]:
@@ -264,7 +267,7 @@ def texts(operation: operations.RunSQL) -> list[str]:
     bare, found = re.sub(QUOTED, unquoted, said, flags=re.DOTALL), 1
     while found:
         bare, found = re.subn(r"\([^()]*\)", "\0", bare)
-    bare = bare.replace("\0", " () ")
+    bare = re.sub(ATOMIC, "''", bare.replace("\0", " () "), flags=re.DOTALL | re.IGNORECASE)
     return [one for part in bare.split(";") if (one := " ".join(part.split()))]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import promql_parser
-from promql_parser import BinaryExpr, Call, NumberLiteral, VectorSelector
+from promql_parser import AggregateExpr, BinaryExpr, Call, NumberLiteral, VectorSelector
 
 from tests.observability.exposed import Exposed
 
@@ -54,13 +54,22 @@ def _worked_out(node: Any, told: Exposed, now: float) -> Any:
         return _selected(node, told)
     if isinstance(node, Call) and node.func.name == "time":
         return now
+    if isinstance(node, Call) and node.func.name == "absent":
+        return {} if _worked_out(node.args[0], told, now) else {frozenset(): 1.0}
+    if isinstance(node, AggregateExpr) and str(node.op) == "max" and not node.modifier:
+        values = _worked_out(node.expr, told, now).values()
+        return {frozenset(): max(values)} if values else {}
     if isinstance(node, BinaryExpr):
+        if str(node.op) == "or" and (found := _worked_out(node.lhs, told, now)):
+            return found  # whatever the other side says
         left, right = (_worked_out(side, told, now) for side in (node.lhs, node.rhs))
         return _combined(str(node.op), left, right)
     raise NeedsHistory(type(node).__name__)
 
 
 def _selected(node: Any, told: Exposed) -> Found:
+    if node.offset:
+        raise NeedsHistory("offset")
     wanted = {(matcher.name, matcher.value) for matcher in node.matchers.matchers}
     if ":" in node.name:
         raise NeedsHistory(node.name)
@@ -70,6 +79,8 @@ def _selected(node: Any, told: Exposed) -> Found:
 def _combined(sign: str, left: Any, right: Any) -> Any:
     if sign == "or":
         return right | left
+    if sign == "and":  # only ever `and on()`
+        return left if right else {}
     if isinstance(left, dict) and sign in OPERATORS:
         compare, several = OPERATORS[sign], isinstance(right, dict)
         pairs = {of: right.get(of) if several else right for of in left}

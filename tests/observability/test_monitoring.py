@@ -19,7 +19,7 @@ from capture.sinks.base import BatchRefused, Misconfigured
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
-from leafloaf.lib import metering
+from leafloaf.lib import database, metering
 from leafloaf.observability import exposition, reference
 from personalization.models import LearnedVersion
 from privacy.models import DataExport, DeletionRequest, RetentionNight
@@ -246,8 +246,18 @@ def test_when_the_worker_stops_that_is_told(api: Api) -> None:
     live(api)
     now = time.time()
     assert firing(api, now + 100) == set()
-    assert firing(api, now + 31 * 3600) == {"LeafLoafRetentionIsNotEnforced"}
+    assert firing(api, now + 31 * 3600) == {"LeafLoafRetentionIsNotEnforced", "LeafLoafWorkerIsSilent"}
     assert "LeafLoafPredictionsAreOld" in firing(api, now + 4 * 86400)
+
+
+def test_a_worker_that_never_ran_is_told_and_not_for_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert firing(api) == {"LeafLoafWorkerIsSilent"}
+    live(api)
+    told(api)  # by which the key is known
+    monkeypatch.setattr(database._watch, "is_away", True)
+    assert firing(api) == {"LeafLoafDatabaseIsAway"}
 
 
 def ill(api: Api) -> None:
