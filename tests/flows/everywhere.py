@@ -95,7 +95,9 @@ def in_redis() -> Iterator[tuple[str, str, bytes]]:
             b"zset": lambda key: client.zrange(key, 0, -1),
         }
         for key in client.scan_iter("*", count=1000):
-            value = read[client.type(key)](key)
+            if (kind := client.type(key)) == b"none":  # its time came meanwhile
+                continue
+            value = read[kind](key)
             yield "redis", key.decode(), b" ".join([key, *flat(value)])
 
 

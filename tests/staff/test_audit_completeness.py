@@ -296,7 +296,9 @@ SCHEDULED = {
 SETS_UP_OR_READS = {
     "load_catalogue",
     "load_demo",
+    "migrate",
     "protect_audit",
+    "release_javascript_client",
     "replay_orders",
     "setup_bigquery",
     "setup_cloud_storage",
