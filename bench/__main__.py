@@ -3,7 +3,9 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench import document, machine
 from bench.figures import Table
@@ -21,53 +23,38 @@ def main() -> None:
 def search(arguments: list[str]) -> None:
     from bench.search import options, run  # what they need is nothing to the other
 
-    given = options.parsed(arguments)
-    started = time.monotonic()
-    ran_on = machine.description()
-    print(ran_on, flush=True)
-    tables = run.measure(given)
-    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}. Answers are in {given.out}")
-    if given.write:
-        write(given.write, ran_on, tables, "search-machine")
+    given = measured(options.parsed(arguments), run.measure, "search-machine")
+    print(f"Answers are in {given.out}")
 
 
 def personalization(arguments: list[str]) -> None:
     from bench.personalization import options, run
 
-    given = options.parsed(arguments)
-    started = time.monotonic()
-    ran_on = machine.description()
-    print(ran_on, flush=True)
-    tables = run.measure(given)
-    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
-    if given.write:
-        write(given.write, ran_on, tables, "personalization-machine")
+    measured(options.parsed(arguments), run.measure, "personalization-machine")
 
 
 def privacy(arguments: list[str]) -> None:
     from bench.privacy import options, run
 
-    given = options.parsed(arguments)
-    started = time.monotonic()
-    ran_on = machine.description()
-    print(ran_on, flush=True)
-    tables = run.measure(given)
-    print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
-    if given.write:
-        write(given.write, ran_on, tables, "erasure-machine")
+    measured(options.parsed(arguments), run.measure, "erasure-machine")
 
 
 def load(arguments: list[str]) -> None:
     from bench.load import options, run
 
-    given = options.parsed(arguments)
+    measured(options.parsed(arguments), run.measure, "load-machine")
+
+
+def measured(given: Any, measure: Callable[[Any], list[Table]], machine_block: str) -> Any:
+    """Says what it ran on and how long it took, and writes the tables where that was asked for."""
     started = time.monotonic()
     ran_on = machine.description()
     print(ran_on, flush=True)
-    tables = run.measure(given)
+    tables = measure(given)
     print(f"\nTook {time.monotonic() - started:.0f} s, load now {machine.load()}.")
     if given.write:
-        write(given.write, ran_on, tables, "load-machine")
+        write(given.write, ran_on, tables, machine_block)
+    return given
 
 
 def access(arguments: list[str]) -> None:

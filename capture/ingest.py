@@ -154,7 +154,7 @@ def accept(
             receipt.rejected.append(Rejection(index, said_event_id(body), error.faults))
     store(checked, received_at, receipt, is_profiled)
     receipt.rejected.sort(key=lambda rejection: rejection.index)
-    rejections.count([(bodies[refused.index], refused.faults) for refused in receipt.rejected], received_at)
+    rejections.count(((bodies[refused.index], refused.faults) for refused in receipt.rejected), received_at)
     duplicates.count(receipt.duplicates, received_at)
     return receipt
 

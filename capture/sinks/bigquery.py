@@ -31,7 +31,7 @@ from capture.sinks.base import (
     Unavailable,
 )
 from capture.sinks.bigquery_answers import FAILURES, classified, refused
-from capture.sinks.google_accounts import READER, Accounts
+from capture.sinks.google_accounts import READER, Accounts, Acting
 
 TOO_LARGE = 413
 UNKNOWN_COLUMN = "no such field"
@@ -49,7 +49,7 @@ RECOUNT = """
 """
 
 
-class BigQuerySink(BaseSink):
+class BigQuerySink(BaseSink, Acting):
     """Streams into the tables that `setup_bigquery` made; never makes one itself.
 
     Args:
@@ -74,9 +74,7 @@ class BigQuerySink(BaseSink):
         self.location = location
         self.endpoint = endpoint
         self.views = views
-        self.accounts = accounts
-        self.account = account
-        self._parts: dict[str, BigQuerySink] = {}
+        Acting.__init__(self, accounts, account)
         self._checked: dict[str, tuple[float, list[Difference]]] = {}
 
     @cached_property
@@ -88,15 +86,9 @@ class BigQuerySink(BaseSink):
             location=self.location or None,
         )
 
-    def acting(self, part: str) -> "BigQuerySink":
-        """The same as the account of that part: READER, ERASER or VERIFIER."""
-        account = google_accounts.of(part, self.accounts)
-        if account == self.account:
-            return self
-        if account not in self._parts:
-            options = self.project, self.dataset, self.location, self.endpoint, self.views, self.accounts
-            self._parts[account] = BigQuerySink(*options, account)
-        return self._parts[account]
+    def as_account(self, account: str) -> "BigQuerySink":
+        options = self.project, self.dataset, self.location, self.endpoint, self.views, self.accounts
+        return BigQuerySink(*options, account)
 
     def table(self, event_type: str) -> str:
         return f"{self.project}.{self.dataset}.{schema.TABLES[event_type]}"

@@ -26,7 +26,7 @@ from capture.sinks.base import (
     Recount,
     Unavailable,
 )
-from capture.sinks.google_accounts import ERASER, READER, Accounts
+from capture.sinks.google_accounts import ERASER, READER, Accounts, Acting
 
 CONTENT_TYPE = "application/x-ndjson"
 LABEL = "leafloaf-batch"
@@ -52,7 +52,7 @@ NEEDS_A_PERSON = (
 )
 
 
-class CloudStorageSink(BaseSink):
+class CloudStorageSink(BaseSink, Acting):
     """Writes batches to one bucket.
 
     Args:
@@ -78,9 +78,7 @@ class CloudStorageSink(BaseSink):
         self.project = project
         self.location = location
         self.is_zipped = is_zipped
-        self.accounts = accounts
-        self.account = account
-        self._parts: dict[str, CloudStorageSink] = {}
+        Acting.__init__(self, accounts, account)
 
     @cached_property
     def client(self) -> storage.Client:
@@ -92,18 +90,9 @@ class CloudStorageSink(BaseSink):
 
     def another(self) -> "CloudStorageSink":
         """The same with a connection of its own, for another thread."""
-        return self._as(self.account)
+        return self.as_account(self.account)
 
-    def acting(self, part: str) -> "CloudStorageSink":
-        """The same as the account of that part: READER, ERASER or VERIFIER."""
-        account = google_accounts.of(part, self.accounts)
-        if account == self.account:
-            return self
-        if account not in self._parts:
-            self._parts[account] = self._as(account)
-        return self._parts[account]
-
-    def _as(self, account: str) -> "CloudStorageSink":
+    def as_account(self, account: str) -> "CloudStorageSink":
         return CloudStorageSink(
             self.bucket_name,
             self.endpoint,

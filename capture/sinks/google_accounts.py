@@ -5,6 +5,8 @@ settings name one: the process asks for a token of that account, good for an hou
 (IAM documentation, "Create short-lived credentials for a service account"). docs/deployment.md says what each may do.
 """
 
+from typing import Self
+
 import google.auth
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials, Credentials
@@ -18,9 +20,28 @@ Accounts = tuple[tuple[str, str], ...]
 """The account of each part; empty for one that has none of its own."""
 
 
-def of(part: str, accounts: Accounts) -> str:
-    """The account of a part; empty for the process's own."""
-    return dict(accounts).get(part, "")
+class Acting:
+    """A sink that can be had as another account."""
+
+    accounts: Accounts
+    account: str
+
+    def __init__(self, accounts: Accounts, account: str) -> None:
+        self.accounts, self.account = accounts, account
+        self._parts: dict[str, Self] = {}
+
+    def acting(self, part: str) -> Self:
+        """The same as the account of that part: READER, ERASER or VERIFIER; the process's own where it has none."""
+        account = dict(self.accounts).get(part, "")
+        if account == self.account:
+            return self
+        if account not in self._parts:
+            self._parts[account] = self.as_account(account)
+        return self._parts[account]
+
+    def as_account(self, account: str) -> Self:
+        """Another one with a connection of its own."""
+        raise NotImplementedError
 
 
 def credentials(account: str, endpoint: str = "", token_endpoint: str | None = None) -> Credentials | None:

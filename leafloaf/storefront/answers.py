@@ -102,11 +102,12 @@ def run(request: Request, rendered: Rendered) -> bytes:
         database.suspect()
         try:
             # Under the same id: that the log did not answer does not say that it has not got the event.
-            instruments.STALE.inc()
-            return told(request, moment, kept_page, Status.HIT, waiting_room.put, is_stale=True)
+            answer = told(request, moment, kept_page, Status.HIT, waiting_room.put, is_stale=True)
         except waiting_room.Full as full:
             logger.warning("A search cannot wait for the log: %s.", full)
             raise error from full
+        instruments.STALE.inc()
+        return answer
 
 
 def told(

@@ -29,9 +29,7 @@ SIZES = {"counter": Counter, "histogram": Histogram}
 
 
 @pytest.fixture
-def asked(db: None, monkeypatch: pytest.MonkeyPatch) -> set[request_times.Labels]:
-    series = Series(MOST_SERIES)
-    monkeypatch.setattr(request_times, "_series", series)
+def asked(db: None, series: Series) -> set[request_times.Labels]:
     return series._used
 
 
