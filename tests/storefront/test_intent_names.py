@@ -1,10 +1,13 @@
 """The names of the catalogue as queries are held against them, from the database."""
 
 import pytest
+from pytest_django import Settings
 
+from leafloaf.catalog.deadline import SearchTimeout
 from leafloaf.catalog.models import Brand, Category, Product
 from leafloaf.storefront import intent
 from leafloaf.storefront.intent import known
+from tests.personalization.grocery import locked
 
 pytestmark = pytest.mark.django_db
 
@@ -40,3 +43,23 @@ def test_one_part_of_a_shelfs_name_is_enough_when_a_shelf_is_asked_for() -> None
     Category.objects.create(name="Charms & Trinkets")
     assert intent.of("the trinkets section").entities == {"category": "Charms & Trinkets"}
     assert intent.of("trinkets").name == "product_search"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_somebody_holds_keeps_a_search_no_longer_than_its_limit(settings: Settings) -> None:
+    settings.SEARCH_TIMEOUT_SECONDS = 0.05
+    Brand.objects.create(name="Nouvelle Vague")
+    with locked("catalog_product"), pytest.raises(SearchTimeout):
+        known.current()
+    assert known.current().brand("nouvelle vague") == "Nouvelle Vague"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_names_of_before_do_for_a_minute_when_they_cannot_be_read_in_time(settings: Settings) -> None:
+    settings.SEARCH_TIMEOUT_SECONDS = 0.05
+    before = known.current()
+    Brand.objects.create(name="Nouvelle Vague")
+    with locked("catalog_product"):
+        assert known.current() is before
+    known.forget()
+    assert known.current().brand("nouvelle vague")

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from django.conf import settings
+
+from leafloaf.catalog.deadline import SearchTimeout, within
 from leafloaf.catalog.models import SEPARATOR
 from leafloaf.catalog.text import normalise
 from leafloaf.lib.statements import fetch
@@ -99,12 +102,27 @@ _held: tuple[float, object, Known] | None = None
 
 
 def current() -> Known:
-    """What is known of the catalogue in the database."""
+    """What is known of the catalogue in the database.
+
+    Raises:
+        SearchTimeout: it is not known yet, and reading it took longer than a search may.
+    """
     global _held
     held, stamp = _held, fetch(STAMP)[0]
     if held is None or held[1] != stamp or time.monotonic() - held[0] > KEPT_SECONDS:
-        _held = held = (time.monotonic(), stamp, of_names(*fetch(NAMES)[0]))
+        _held = held = (time.monotonic(), stamp, _read(held[2] if held else None))
     return held[2]
+
+
+def _read(before: Known | None) -> Known:
+    """What was known before, when reading it anew takes too long."""
+    try:
+        with within(settings.SEARCH_TIMEOUT_SECONDS):
+            return of_names(*fetch(NAMES)[0])
+    except SearchTimeout:
+        if before is None:
+            raise
+        return before
 
 
 def held() -> Known | None:
