@@ -120,12 +120,12 @@ def routes(answers: Sequence[Answer], seconds: float) -> Table:
 
 
 def memory(watch: Watch, seconds: float) -> Table:
-    """Shorter runs than two minutes compare their second fifth with their last."""
-    part = min(60.0, seconds / 5)
-    made = Table("load-memory", ["MiB", "second minute", "last minute", "difference"])
+    """Means of the fifths of the run: what fills up rises ever more slowly, what leaks goes on as it began."""
+    made = Table("load-memory", ["MiB, mean of the", "first fifth", "second", "third", "fourth", "last"])
+    part = seconds / 5
     for name in sorted(watch.memory):
-        early, late = watch.mean(name, part, part * 2), watch.mean(name, seconds - part, seconds)
-        made.rows.append([name, number(early, 1), number(late, 1), f"{late - early:+.1f}"])
+        means = [watch.mean(name, part * place, part * (place + 1)) for place in range(5)]
+        made.rows.append([name, *(number(mean, 1) for mean in means)])
     return made
 
 
