@@ -64,7 +64,7 @@ class Application:
     def web(self) -> Process:
         # Without the kill timeout a signal that comes early may never stop a worker.
         options = "--interface wsgi --host 127.0.0.1 --workers 2 --workers-kill-timeout 5 --no-ws"
-        limits = "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000"
+        limits = "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 60000"
         limits += " --log-config leafloaf/observability/granian.json"
         asked = f"{options} --blocking-threads {self.web_threads} {limits}".split()
         command = [sys.executable, "-m", "granian", *asked, "--port", str(self.port)]

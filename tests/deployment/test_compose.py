@@ -131,3 +131,12 @@ def test_the_proxy_reads_requests_whole_and_says_itself_who_called() -> None:
     ):
         assert line in said
     assert said.count("{") == said.count("}")
+
+
+def test_the_proxy_lets_go_of_an_idle_connection_before_the_web_server_does() -> None:
+    folder = REPOSITORY / "leafloaf" / "deployment"
+    proxy = re.search(r"keepalive 32;\s+keepalive_timeout (\d+)s;", (folder / "nginx.conf").read_text())
+    server = re.search(r"--http1-header-read-timeout (\d+)", (folder / "leafloaf").read_text())
+    assert proxy
+    assert server
+    assert int(proxy[1]) + 5 <= int(server[1]) / 1000
