@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from psycopg import errors
 
 from capture.models import LedgerDay, OutboxBatch, Sink
@@ -25,6 +25,7 @@ CAPTURED = """
     SELECT (received_at AT TIME ZONE 'UTC')::date AS day, count(*)
     FROM capture_event WHERE received_at >= %s GROUP BY 1
 """
+CAPTURED_ON = "SELECT count(*) FROM capture_event WHERE received_at >= %s AND received_at < %s"
 UNSEALED = """
     SELECT (received_at AT TIME ZONE 'UTC')::date AS day, count(*)
     FROM capture_event WHERE received_at >= %s AND (xid, id) > (%s, %s) GROUP BY 1
@@ -42,8 +43,8 @@ LETTERS = """
 def close(since: date | None = None) -> list[LedgerDay]:
     """Counts and stores the accounts of the days from `since` on (default: yesterday and today, UTC).
 
-    Older days whose account was still open, or had something pending, are brought up to date too; what was captured
-    on those does not change any more but by erasure (`capture.remake`), and is not counted again.
+    Older days that had something pending or dead are brought up to date too; what was captured on those does not change
+    any more but by erasure (`capture.remake`), and is not counted again. Of a day that did not add up both sides are.
     """
     for tries_left in reversed(range(TRIES)):
         try:
@@ -78,10 +79,12 @@ def _accounts(name: str, since: date) -> list[LedgerDay]:
     """The accounts of one sink, for the days that may have changed."""
     sink = Sink.objects.filter(name=name).first() or Sink(name=name)
     # A back-fill makes closed days owe something again.
+    add_up = F("delivered") + F("pending") + F("dead") + F("discarded")
     owed = OutboxBatch.objects.filter(~Q(state=OutboxBatch.State.DELIVERED), sink=name).values("day")
-    unsettled = ~Q(pending=0, dead=0) | Q(day__in=owed)
+    unsettled = ~Q(pending=0, dead=0) | Q(day__in=owed) | ~Q(captured=add_up)
     older = LedgerDay.objects.filter(unsettled, sink=name, day__lt=since)
-    captured = dict(older.values_list("day", "captured")) | dict(_rows(CAPTURED, [start_of(since)]))
+    captured = {account.day: _counted(account) for account in older}
+    captured |= dict(_rows(CAPTURED, [start_of(since)]))
     days = sorted(captured)
     sides: dict[str, Counter[date]] = defaultdict(Counter)
     if days:
@@ -103,6 +106,14 @@ def _accounts(name: str, since: date) -> list[LedgerDay]:
         )
         for day in days
     ]
+
+
+def _counted(account: LedgerDay) -> int:
+    """What was captured on an older day: as it stands there, unless that may be what is wrong."""
+    if not account.difference:
+        return account.captured
+    ((count,),) = _rows(CAPTURED_ON, [start_of(account.day), start_of(account.day + timedelta(days=1))])
+    return int(count)
 
 
 def _rows(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

@@ -49,11 +49,11 @@ OWN_PAGES = {
     ),
     "person_recommendations": (
         "A person: recommendations",
-        "what they were shown, and why",
+        "what they would be recommended now, and why",
         "privacy.lookup_person",
     ),
     "person_history": ("A person: history", "their visits and events", "privacy.lookup_person"),
-    "person_memory": ("A person: memory", "every signal that is kept of them", "privacy.lookup_person"),
+    "person_memory": ("A person: memory", "the graph of what is remembered of them", "privacy.lookup_person"),
     "person_visit": ("A person: a visit", "one visit, event by event", "privacy.lookup_person"),
     "capture_event_journey": (
         "Journey",

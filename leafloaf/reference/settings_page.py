@@ -18,7 +18,8 @@ Written by `make openapi` from `.env.example` and `leafloaf/settings.py`; do not
 
 Every variable of the environment that LeafLoaf reads, for whoever installs it. A variable of the process wins over the
 file `.env` in the repository's root, and that over what a running `make run` wrote down for other terminals. An empty
-value counts as none. A wrong or missing one stops web, worker and scheduler with a sentence that names it.
+value counts as none. A wrong or missing one stops web, worker and scheduler with a sentence that names it. Those that
+only the start script `leafloaf` reads are in [deployment.md](deployment.md).
 
 A default *with* another variable holds while that one is true. `make run` sets what nobody said: `DEBUG`, and switches
 and addresses of the servers that it starts. What is not here is no setting of an installation but part of the code.

@@ -52,9 +52,7 @@ class Application:
         # A beat of its own: one inside the worker (`-B`) outlives it as an orphan.
         return [
             self.web(),
-            self.celery(
-                "worker", "[queues]", "-P", "threads", "-c", "4", "--without-mingle", "--without-gossip"
-            ),
+            self.celery("worker", "[queues]", "-P", "threads", "--without-mingle", "--without-gossip"),
             self.celery("beat", "Configuration ->", "-s", str(self.var / "celery" / "beat-schedule")),
         ]
 

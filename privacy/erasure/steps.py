@@ -171,10 +171,12 @@ def purge(steps: Sequence[DeletionStep]) -> None:
 
 
 def purged(step: DeletionStep, answer: Purged) -> None:
+    kept = {} if answer.details is None else {"plan": (step.plan or {}) | {"details": answer.details}}
     if answer.again_at:
-        settle(step, state=STATES.SETTLING, available_at=answer.again_at, last_error=answer.said, failures=0)
+        values = {"state": STATES.SETTLING, "available_at": answer.again_at, "last_error": answer.said}
     else:
-        settle(step, state=STATES.PURGED, purged_at=timezone.now(), last_error="", failures=0)
+        values = {"state": STATES.PURGED, "purged_at": timezone.now(), "last_error": ""}
+    settle(step, **values, **kept, failures=0)
 
 
 def verify(steps: Sequence[DeletionStep]) -> None:
@@ -257,7 +259,7 @@ def rest(step: DeletionStep, said: str, **values: object) -> None:
     """Tried again later, for ever; from the third failure on somebody is told."""
     failures = step.failures + 1
     if failures >= ALARM_AFTER:
-        logger.error("The erasure %s has failed %s times; Deletion requests says why.", step, failures)
+        logger.error("The erasure %s has failed %s times; Deletion status says why.", step, failures)
     settle(
         step, failures=failures, last_error=said, available_at=timezone.now() + back_off(failures), **values
     )

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from capture import control, dead_letters, deliver, events, ingest, ledger
 from capture.log import oldest_day
-from capture.models import DeadLetter, OutboxBatch, Sink
+from capture.models import DeadLetter, LedgerDay, OutboxBatch, Sink
 from capture.sinks.base import BatchRefused, Refusal, RowsRefused
 from capture.sinks.memory import MemorySink
 from leafloaf.access.models import AuditEntry
@@ -177,3 +177,17 @@ def test_the_ledger_follows_a_back_fill_of_days_that_had_closed(memory: MemorySi
     deliver.drain("memory")
     assert account() == (1, 0, 0)
     assert ledger.close() == [], "the day is no news any more"
+
+
+@pytest.mark.parametrize("wrong", [{"captured": 5}, {"delivered": 0}])
+def test_a_day_that_did_not_add_up_is_counted_anew_however_old(
+    memory: MemorySink, wrong: dict[str, int]
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=5)
+    capture("e-1", received_at=old)
+    deliver.drain("memory")
+    ledger.close(old.date())
+    LedgerDay.objects.update(**wrong)
+    (counted,) = ledger.close()
+    assert (counted.captured, counted.delivered, counted.difference) == (1, 1, 0)
+    assert ledger.close() == []
