@@ -1,6 +1,7 @@
 """A browser at a shop whose pages have `leafloaf.js` in them, and what the event log holds of it."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from leafloaf.stack import ports
 from tests.browser.shop_front import ShopFront
 from tests.config.relay import Relay
 
+PATIENCE_SECONDS = 30
 FLUSH = "await leafloaf.flush()"
 
 
@@ -77,10 +79,9 @@ def rows(**of: Any) -> list[Event]:
 
 
 def logged(page: Page, wanted: int, **of: Any) -> list[Event]:
-    """The rows of the log, as soon as there are so many, or after ten seconds."""
-    for _ in range(100):
-        if len(found := rows(**of)) >= wanted:
-            break
+    """The rows of the log, as soon as there are so many."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(found := rows(**of)) < wanted and time.monotonic() < deadline:
         page.wait_for_timeout(100)
     assert len(found) == wanted
     return found

@@ -49,7 +49,8 @@ def test_a_server_that_cannot_is_asked_when_it_said(front: Front, monkeypatch: p
     page = front.open(batchSeconds=0.1)
     said = statuses(page)
     monkeypatch.setattr(database._watch, "is_away", True)
-    add(page, "SKU_1")
+    with page.expect_response("**/api/v1/events*"):
+        add(page, "SKU_1")
     page.wait_for_timeout(3000)
     assert said == [503]
     monkeypatch.undo()

@@ -2,10 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +14,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from capture.models import Event
 from leafloaf.stack import ports
+from leafloaf.stack.services import answers
 from tests.browser import accessibility
 from tests.browser.conftest import Visit
+from tests.config import application
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("log")]
 EXAMPLES = Path(django_settings.BASE_DIR) / "docs" / "examples"
@@ -34,23 +32,15 @@ def demo(settings: Settings, live_server: LiveServer) -> str:
 
 
 @pytest.fixture
-def shop(demo: str) -> Iterator[str]:
-    port = ports.any_free()
-    process = subprocess.Popen(
-        [sys.executable, EXAMPLES / "shop.py"],
-        env=os.environ | {"LEAFLOAF": demo, "PORT": str(port), "PYTHONWARNINGS": ""},
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    process.wait()
+def shop(demo: str, tmp_path: Path) -> Iterator[str]:
+    port, log = ports.any_free(), tmp_path / "shop.log"
+    variables = os.environ | {"LEAFLOAF": demo, "PORT": str(port), "PYTHONWARNINGS": ""}
+    process = application.begun([str(EXAMPLES / "shop.py")], variables, log)
+    try:
+        application.wait_for(lambda: answers(port, "/"), "the shop", log, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        application.stopped(process)
 
 
 def test_a_cart_changes_the_search(shop: str, visit: Callable[..., Visit]) -> None:
@@ -69,8 +59,9 @@ def test_a_cart_changes_the_search(shop: str, visit: Callable[..., Visit]) -> No
     expect(page.locator("#results small", has_text="You showed an interest in this")).to_have_count(1)
     seen.photograph("quick-start-after")
     assert names.all_inner_texts().index(before[5]) < 5
-    assert page.locator("#recommended li").count() == 4
-    assert page.locator("#cart").inner_text() in before[5]
+    expect(page.locator("#recommended li")).to_have_count(4)
+    expect(page.locator("#cart li")).to_have_count(1)
+    assert page.locator("#cart li").inner_text() in before[5]
     assert seen.errors == []
     assert accessibility.complaints(page) == []
     sent = list(Event.objects.order_by("id")[:4].values_list("event_type", "payload__product_id"))

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from capture import control, dead_letters, deliver, log, remake, seal
 from capture.models import DeadLetter, OutboxBatch, Sink
 from capture.sinks.base import Refusal, RowsRefused, Unavailable
+from capture.sinks.meter import Meter
 from privacy.holders import Purged
 from tests.capture.erasing import (
     THREE,
@@ -45,7 +46,7 @@ def test_a_batch_being_sent_is_taken_from_its_worker_and_sent_anew() -> None:
     assert (stored.state, stored.attempts, stored.count) == ("sealed", 1, 8)
     assert stored.available_at == leased_until
     assert deliver.claim("large") is None, "who has it may still be sending"
-    assert deliver.settle(batch, 12) == 0
+    assert deliver.settle(batch, 12, Meter()) == 0
     assert Sink.objects.get(name="large").delivered == 0
     assert erase(scope())[0] == Purged(), "its worker says it is done"
     assert deliver.drain("large") == 8

@@ -44,7 +44,9 @@ def sent(server: Web, path: str, body: bytes, **headers: str) -> tuple[int, dict
         }
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
-        with suppress(BrokenPipeError):  # it may answer before it has been told everything
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # it may answer before it has been told everything
             connection.request("POST", path, body, headers | {"X-Forwarded-Proto": "https"})
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()

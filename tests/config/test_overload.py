@@ -4,7 +4,7 @@ import http.client
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from tests.calls import cart
 from tests.config import application
 from tests.config.application import Web
 
-PLACES, WAITING, SECONDS = 2, 4, 1.0
-SETTINGS = {"WEB_PLACES": str(PLACES), "WEB_WAITING": str(WAITING)}
+PLACES = 2
+IMPATIENT = {"WEB_WAITING": "4", "WEB_WAIT_SECONDS": "1"}
+ONE_PATIENT = {"WEB_WAITING": "1", "WEB_WAIT_SECONDS": "60"}
 STUCK = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -32,11 +33,11 @@ ORIGIN = "https://shop.example"
 Answer = tuple[int, Any, Any]
 
 
-@pytest.fixture(params=[SECONDS])
+@pytest.fixture(params=[IMPATIENT])
 def server(log: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Web]:
-    """Its parameter is for how many seconds a request waits for a place."""
+    """Its parameter says how many requests wait for a place, and for how long."""
     key = keys.create("Front end", ApiClient.Kind.PUBLISHABLE, origins=[ORIGIN])
-    asked = SETTINGS | {"WEB_WAIT_SECONDS": str(request.param)}
+    asked = {"WEB_PLACES": str(PLACES)} | request.param
     variables = application.environment(tmp_path, **asked) | application.switched(False, False, False)
     with application.web(variables, tmp_path, key) as started:
         yield started
@@ -117,14 +118,18 @@ def test_what_is_too_much_is_refused_in_time_and_what_was_accepted_is_kept(
     assert logged() == {"working-0": 1, "working-1": 1, "after": 1}
 
 
-@pytest.mark.parametrize("server", [60.0], indirect=True)
+@pytest.mark.parametrize("server", [ONE_PATIENT], indirect=True)
 def test_who_waits_gets_the_place_that_is_left(server: Web, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(PLACES + 1) as pool:
+    """One of two more can wait; the refusal of the other says that it does."""
+    with ThreadPoolExecutor(PLACES + 2) as pool:
         with log_locked() as stuck:
             working = begun(pool, server, stuck, tmp_path / "web.log")
-            waiting = pool.submit(send, server, "waited")
-        assert {future.result()[0] for future in [*working, waiting]} == {202}
-    assert logged() == {"working-0": 1, "working-1": 1, "waited": 1}
+            more = [pool.submit(send, server, "more") for _ in range(2)]
+            refused, waiting = wait(more, 20, FIRST_COMPLETED)
+            assert len(waiting) == 1
+            assert_refused(refused.pop().result())
+        assert {future.result()[0] for future in [*working, *waiting]} == {202}
+    assert logged() == {"working-0": 1, "working-1": 1, "more": 1}
 
 
 @override_settings(WEB_PLACES=1, WEB_WAITING=2, WEB_WAIT_SECONDS=30)

@@ -68,7 +68,7 @@ class Page:
 
     def anchors(self) -> set[str]:
         titles = [match["title"] for line in self.prose().splitlines() if (match := HEADING.match(line))]
-        return {_anchor(title) for title in titles}
+        return {anchor(title) for title in titles}
 
 
 @cache
@@ -97,7 +97,7 @@ def _end(lines: list[str], start: int, ticks: str) -> int:
     raise ValueError(f"The fence of line {start + 1} has no end.")
 
 
-def _anchor(title: str) -> str:
+def anchor(title: str) -> str:
     """As GitHub makes it: small letters, digits and hyphens."""
     plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).strip().lower()
     return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")

@@ -14,6 +14,8 @@ from tests.docs import pages
 from tests.docs.pages import Page
 
 LANGUAGES = {"", "sh", "json", "text", "python", "html", "js", "sql", "yaml", "hcl", "promql", "nginx", "ini"}
+RUN_OR_NOT = {"", "fails", "slow", "not run"}
+"""What test_commands.py knows of a shell fence."""
 MANAGE = re.compile(r"manage\.py (?P<name>[a-z_]+)(?P<rest>[^|;&#]*)")
 MAKE = re.compile(r"(?:^|[;&=\w] |\b)make (?P<targets>[a-z][a-z-]*)")
 FILE = re.compile(
@@ -32,6 +34,7 @@ def test_every_fence_says_what_it_is(page: Page) -> None:
     """Shell is `sh`, so that it is run; what is left out of that says why."""
     for fence in page.fences():
         assert fence.language in LANGUAGES, f"line {fence.line}: {fence.language}"
+        assert fence.language != pages.SHELL or fence.kind in RUN_OR_NOT, f"line {fence.line}: {fence.kind}"
         if fence.language in {"", "text"}:
             shell = [line for line in fence.text.splitlines() if pages.COMMAND.match(line)]
             assert not shell, f"line {fence.line} looks like shell: {shell[0]}"

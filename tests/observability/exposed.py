@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from leafloaf.observability import exposition
+from tests.calls import Api
+
 Labels = frozenset[tuple[str, str]]
 
 
@@ -38,6 +41,14 @@ class Exposed:
             for one, value in self.values.items()
             if one[0].startswith(prefix) and value != before.values.get(one, 0.0)
         }
+
+
+def read(api: Api) -> Exposed:
+    """Every gauge anew."""
+    exposition.forget()
+    answer = api.get("/metrics")
+    assert answer.status_code == 200
+    return Exposed(answer.content.decode())
 
 
 def key(name: str, **labels: str) -> tuple[str, Labels]:

@@ -81,7 +81,10 @@ def test_processes_count_together_and_what_was_counted_survives_their_end(folder
             )
             told = [scraped(web) for _ in range(8)]  # by one process or the other
             assert {one.value("leafloaf_events_total", **EVENTS) for one in told} == {REQUESTS}
-            assert told[-1].total("leafloaf_task_seconds_count", task="capture.tasks.drain") > 0
+            wait_until(
+                lambda: scraped(web).total("leafloaf_task_seconds_count", task="capture.tasks.drain") > 0,
+                "a task has ended, and is told",
+            )
             assert len(counting_processes(folder)) == 4  # two of the web server, worker, scheduler
             assert str(at_work.pid) in counting_processes(folder)
         after = scraped(web)  # of a worker that was killed with -9

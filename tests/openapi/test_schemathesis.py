@@ -4,6 +4,7 @@ Through a real server, with a secret key of every scope that speaks for one user
 something is found; `SCHEMATHESIS_SEED` sets another.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,8 @@ from tests.privacy.shelf import HOLDERS, Shelf
 
 SEED = int(os.environ.get("SCHEMATHESIS_SEED", "8"))
 USER = "user_schemathesis"
+FROM_SOME = {"examples", "stateful"}
+"""Phases that ask only what has an example, or a link."""
 
 # Each line says why a check is not made of an operation.
 EXCLUSIONS: list[dict[str, Any]] = [
@@ -110,18 +113,19 @@ def speak_for_one_user(context: HookContext, case: Case[Any], kwargs: dict[str, 
     case.headers.setdefault("X-User-Id", USER)
 
 
-def found(address: str, key: str, examples: int, *phases: str) -> list[str]:
-    """What schemathesis complains of, each complaint once."""
+def found(address: str, key: str, examples: int, *phases: str) -> tuple[set[str], list[str]]:
+    """The operations that were asked, and what schemathesis complains of, each complaint once."""
     schema = schemathesis.openapi.from_url(
         f"{address}/api/v1/openapi.json", config=configured(key, examples, phases)
     )
-    complaints: dict[str, str] = {}
+    asked, complaints = set[str](), dict[str, str]()
     for event in engine.from_schema(schema).execute():
         if isinstance(event, NonFatalError):
             complaints[f"{event.label}: error"] = str(event.info)
         elif isinstance(event, ScenarioFinished):
+            asked |= {node.value.operation.label for node in event.recorder.cases.values()}
             complaints = dict(failures(event.recorder)) | complaints
-    return [f"{name}\n{text}" for name, text in sorted(complaints.items())]
+    return asked, [f"{name}\n{text}" for name, text in sorted(complaints.items())]
 
 
 def failures(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
@@ -144,13 +148,20 @@ def failures(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
 def test_the_api_does_as_it_is_described(
     live_server: LiveServer, shop: str, phase: str, examples: int
 ) -> None:
-    agree(found(live_server.url, shop, examples, phase))
+    asked, complaints = found(live_server.url, shop, examples, phase)
+    agree(complaints)
+    assert asked == described() or (asked and phase in FROM_SOME), described() - asked
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["fuzzing", "stateful"])
 def test_it_does_so_for_long(live_server: LiveServer, shop: str, phase: str) -> None:
-    agree(found(live_server.url, shop, 200, phase))
+    agree(found(live_server.url, shop, 200, phase)[1])
+
+
+def described() -> set[str]:
+    paths: dict[str, dict[str, Any]] = json.loads(api.document())["paths"]
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
 def agree(complaints: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""How tests call the settings of a user."""
+"""How tests call the settings of a user, and read what they are answered."""
 
 import json
 from typing import Any
@@ -34,3 +34,8 @@ def patch(api: Api, body: Any, user_id: str | None = "user_1", **headers: str) -
             **headers,
         },
     )
+
+
+def problem(answer: Any) -> dict[str, Any]:
+    """An error as who gets it reads it; each request has an id of its own."""
+    return {name: value for name, value in answer.json().items() if name != "request_id"}

@@ -5,6 +5,7 @@
 
 import http.client
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from tests.faults.conftest import mortal_web, open_shop, open_web, shop, stores, web
 from tests.faults.shop import Shop
 from tests.faults.web import Web
+from tests.runbook import page
 
 __all__ = ["mortal_web", "open_shop", "open_web", "shop", "stores", "web"]
 
@@ -25,6 +27,7 @@ class Duty:
     shop: Shop
     web: Web
     began: dict[Path, int] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.began = {log: log.stat().st_size for log in (self.web.log, self.shop.nursery.log)}
@@ -35,7 +38,7 @@ class Duty:
         before = log.stat().st_size
         self.shop.nursery.start(*command).wait()
         said = log.read_bytes()[before:].decode()
-        self.writes_down(" ".join(command), said)
+        self.writes_down(typed(command), said)
         return said
 
     def health(self) -> dict[str, Any]:
@@ -69,11 +72,21 @@ class Duty:
         assert (found["status"], found["notices"]) == ("healthy", []), found
         self.shop.assert_all_hold_the_log_once()
 
-    @staticmethod
-    def writes_down(what: str, said: str) -> None:
-        print(f"{what}: {said.strip()}")  # noqa: T201 (for the page)
+    def writes_down(self, what: str, said: str) -> None:
+        lines = ([] if what == "log" else [f"> {what}"]) + said.strip().splitlines()
+        self.seen += lines
+        print(*lines, sep="\n")  # noqa: T201 (for the page)
+
+
+def typed(command: tuple[str, ...]) -> str:
+    return " ".join(f'"{word}"' if " " in word else word for word in command)
 
 
 @pytest.fixture
-def duty(shop: Shop, web: Web) -> Duty:
-    return Duty(shop, web)
+def duty(shop: Shop, web: Web, request: pytest.FixtureRequest) -> Iterator[Duty]:
+    """Afterwards the page must not quote anything else than what was seen."""
+    failed_before = request.session.testsfailed
+    found = Duty(shop, web)
+    yield found
+    if request.session.testsfailed == failed_before:
+        assert page.unseen(page.quoted(request.node.name), found.seen) == []

@@ -1,9 +1,9 @@
 """The runbook's entries about the database, brought about and ended as the page says."""
 
 import time
-from contextlib import suppress
 
 import psycopg
+import pytest
 
 from leafloaf.stack.services import answers
 from tests.faults.load import batch_of, post
@@ -40,8 +40,8 @@ def test_the_database_is_slow(duty: Duty) -> None:
     """As slow as it gets: somebody holds the catalogue's table, and searches end at their limit."""
     port = duty.web.port()
     query = {"query": f"milk {time.monotonic()}"}
-    with suppress(psycopg.OperationalError), psycopg.connect(duty.shop.environment["DATABASE_URL"]) as holder:
-        holder.execute("LOCK TABLE catalog_product")
+    with psycopg.connect(duty.shop.environment["DATABASE_URL"], autocommit=True) as holder:
+        holder.execute("BEGIN; LOCK TABLE catalog_product")
         status, headers, document = post(port, DEMO_KEY, query, "/api/v1/search")
         assert (status, document["code"]) == (503, "search_timeout")
         assert int(headers["Retry-After"]) > 0
@@ -51,6 +51,8 @@ def test_the_database_is_slow(duty: Duty) -> None:
         ((pid, state),) = duty.shop.ask(OLDEST)
         assert state == "idle in transaction"
         duty.shop.ask(f"SELECT pg_terminate_backend({pid})")
+        with pytest.raises(psycopg.OperationalError):
+            holder.execute("COMMIT")
     status, _, _ = post(port, DEMO_KEY, query, "/api/v1/search")
     assert status == 200
     duty.is_over()

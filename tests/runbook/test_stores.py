@@ -1,7 +1,5 @@
 """The runbook's entries about a store, the worker and the ledger, each brought about and ended as the page says."""
 
-from contextlib import suppress
-
 import psycopg
 import pytest
 import redis
@@ -105,10 +103,10 @@ def test_redis_is_full(duty: Duty) -> None:
 def test_an_old_transaction_holds_the_horizon(duty: Duty) -> None:
     """A minute has to pass before anybody is told; the notice says how it is ended."""
     url = duty.shop.environment["DATABASE_URL"]
-    script = psycopg.connect(url, application_name="somebody's script")
-    with suppress(psycopg.OperationalError), script as idle:
+    with psycopg.connect(url, application_name="somebody's script", autocommit=True) as idle:
         idle.execute("SET idle_in_transaction_session_timeout = 0")  # ours end by themselves after 60 s
         idle.execute(
+            "BEGIN;"
             "INSERT INTO capture_eventkey (key, digest, day)"
             " VALUES (gen_random_uuid(), gen_random_uuid(), '2020-01-01')"
         )
@@ -119,4 +117,6 @@ def test_an_old_transaction_holds_the_horizon(duty: Duty) -> None:
         assert duty.shop.owed() == 3 * 25
         ending = notice[notice.index("SELECT pg_terminate_backend") :].split(")")[0] + ")"
         duty.shop.ask(ending)
+        with pytest.raises(psycopg.OperationalError):
+            idle.execute("COMMIT")
     duty.is_over()

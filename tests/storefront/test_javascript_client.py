@@ -1,4 +1,4 @@
-"""`leafloaf.js` as it is made, served and written about; tests/browser/test_client.py runs it."""
+"""`leafloaf.js` as it is made, served and written about; tests/browser/test_client_*.py run it."""
 
 import base64
 import gzip
