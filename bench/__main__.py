@@ -10,7 +10,7 @@ from typing import Any
 from bench import document, machine
 from bench.figures import Table
 
-PARTS = ("ingest", "drain", "wal", "lag", "away", "search")
+PARTS = ("ingest", "drain", "wal", "lag", "away", "search", "warehouse")
 
 
 def main() -> None:
@@ -43,6 +43,12 @@ def load(arguments: list[str]) -> None:
     from bench.load import options, run
 
     measured(options.parsed(arguments), run.measure, "load-machine")
+
+
+def capacity(arguments: list[str]) -> None:
+    from bench.capacity import options, run
+
+    measured(options.parsed(arguments), run.measure, "capacity-machine")
 
 
 def measured(given: Any, measure: Callable[[Any], list[Table]], machine_block: str) -> Any:
@@ -108,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
 
 BENCHES = {
     "access": access,
+    "capacity": capacity,
     "capture": capture,
     "load": load,
     "search": search,

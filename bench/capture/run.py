@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench import document
-from bench.capture import Sizes, away, bare, drain, ingest, lag, search, wal
+from bench.capture import Sizes, away, bare, drain, ingest, lag, search, wal, warehouse
 from bench.figures import Table
 from bench.stack import Stack
 
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Stack, Sizes], list[Table]]] = {
     "lag": lag.measure,
     "away": away.measure,
     "search": search.measure,
+    "warehouse": warehouse.measure,
 }
 LOG = "capture_event, capture_eventkey, capture_outboxbatch, capture_deadletter, capture_sink, bench_event"
 
@@ -26,7 +27,7 @@ def part(name: str, stack: Stack, sizes: Sizes) -> list[Table]:
     call_command("migrate", verbosity=0)
     bare.make(stack.database_url)
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {LOG}")
+        cursor.execute(f"TRUNCATE {LOG} CASCADE")
     tables = PARTS[name](stack, sizes)
     for table in tables:
         print(f"\n{table.name}\n{document.rendered(table)}", flush=True)
