@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
-# SEMANTIC=false leaves out the model of semantic search, 160 MB; search then goes by words alone.
+# SEMANTIC=false leaves out the model of semantic search, 88 MB; search then goes by words alone.
 SEMANTIC ?= true
 MODEL := $(if $(filter true,$(SEMANTIC)),$(VENV)/.semantic)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy bench-load openapi browser requirements clean
+.PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy bench-load bench-capacity openapi browser requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+)[a-z -]*:[^#]*## /\1\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench-personalization: $(BENCH)/.installed ## how well the next basket, reorders
 
 bench-privacy: $(BENCH)/.installed ## how long an erasure takes, and what it costs the others
 	$(BENCH)/bin/python -m bench privacy
+
+bench-capacity: $(BENCH)/.installed $(if $(MODEL),$(BENCH)/.semantic) ## what each stage costs, how that grows, what a shop of a given size needs; LEAFLOAF_DATA_DIR
+	$(BENCH)/bin/python -m bench capacity
 
 bench-load: $(BENCH)/.installed $(if $(MODEL),$(BENCH)/.semantic) ## five minutes of real sessions against the whole stack, then saturation; LEAFLOAF_DATA_DIR
 	$(BENCH)/bin/python -m bench load

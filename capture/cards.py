@@ -11,7 +11,14 @@ from capture import health, history, horizon, sinks
 from capture.glances import Glance
 from capture.models import ConnectionTest, HorizonReading, Reading, Sink
 
-TITLES = {"redis": "Redis", "cloud_storage": "Cloud Storage", "bigquery": "BigQuery", "memory": "Memory"}
+TITLES = {
+    "redis": "Redis",
+    "cloud_storage": "Cloud Storage",
+    "bigquery": "BigQuery",
+    "pubsub": "Pub/Sub",
+    "spanner": "Spanner",
+    "memory": "Memory",
+}
 
 
 def title_of(name: str) -> str:

@@ -27,6 +27,7 @@ from capture import (
     notices,
     problems,
     questions,
+    quotas,
     sinks,
 )
 from capture.models import Event, LedgerDay, OutboxBatch, Reading, Sink
@@ -148,6 +149,7 @@ def overview(request: HttpRequest, chosen: history.Range) -> dict[str, Any]:
     readings = once(request, health.latest)
     only = request.GET.get("sink", "")
     batches = [Sent(batch, now) for batch in latest_batches(only)]
+    is_flowing = bool(batches) or any(one.waiting or one.delivered for one in readings.values())
     return {
         "now": now,
         "read_at": (read_at := cards.last_read(readings.values())),
@@ -157,7 +159,8 @@ def overview(request: HttpRequest, chosen: history.Range) -> dict[str, Any]:
             readings, history.of_sinks(chosen, now), once(request, glances.of_sinks), now
         ),
         "log": cards.LogCard(horizon.latest(), now),
-        "has_events": has_events(readings, batches),
+        "bigquery": quotas.overview(now) if is_flowing else None,
+        "has_events": is_flowing or Event.objects.exists(),
         "accounts": accounts(now),
         "only": only if only in settings.SINKS else "",
         "batches": batches,
@@ -168,10 +171,6 @@ def overview(request: HttpRequest, chosen: history.Range) -> dict[str, Any]:
         "may_change": request.user.has_perm(CHANGE_PERMISSION),
         "may_replay": request.user.has_perm(REPLAY_PERMISSION),
     }
-
-
-def has_events(readings: dict[str, Reading], batches: list[Sent]) -> bool:
-    return bool(batches) or any(one.waiting for one in readings.values()) or Event.objects.exists()
 
 
 def because(request: HttpRequest) -> str:

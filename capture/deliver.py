@@ -7,6 +7,8 @@ Invariants:
 * A sink that failed is tried with one batch at a time (the half-open circuit breaker of Nygard, "Release It!").
 * A poison row is recorded as a dead letter before the others of its batch are sent again.
 * A worker from whom its batch was taken, because events were erased from it, says so when it is done with it.
+* What a sink promises to commit is written in the batch's row before it does, by the worker who has the batch. When
+  events were erased from such a batch, nobody gets it until nothing of it can be on its way any more.
 """
 
 import logging
@@ -16,6 +18,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from django.conf import settings
@@ -23,7 +26,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from capture import dead_letters, instruments, log, retry, seal, sinks
+from capture import dead_letters, instruments, log, retry, seal, sinks, usage
 from capture.models import OutboxBatch, Sink, XidField
 from capture.records import Record
 from capture.sinks.base import (
@@ -32,9 +35,11 @@ from capture.sinks.base import (
     BatchRefused,
     Misconfigured,
     OverQuota,
+    Promises,
     RowsRefused,
     Unavailable,
 )
+from capture.sinks.meter import Meter
 from leafloaf.lib import statements
 from leafloaf.lib.errors import kinds_of
 
@@ -60,6 +65,7 @@ CLAIM = f"""
         WHERE batch.sink = %(sink)s AND sink.state = 'enabled' AND sink.available_at <= now()
           AND (batch.state = 'sealed' AND batch.available_at <= now()
                OR batch.state = 'sending' AND batch.leased_until < now())
+          AND (batch.promised IS NULL OR batch.recalled_until IS NULL OR batch.recalled_until < now())
           AND (sink.failures = 0 OR NOT EXISTS (
                 SELECT FROM capture_outboxbatch AS other
                 WHERE other.sink = sink.name AND other.state = 'sending' AND other.leased_until >= now()))
@@ -70,12 +76,12 @@ CLAIM = f"""
 SETTLE = """
     WITH owing AS MATERIALIZED (SELECT name FROM capture_sink WHERE name = %(sink)s FOR NO KEY UPDATE), settled AS (
         UPDATE capture_outboxbatch
-        SET state = 'delivered', delivered_at = now(), lease_token = NULL, leased_until = NULL
+        SET state = 'delivered', delivered_at = now(), lease_token = NULL, leased_until = NULL{set_counted}
         FROM owing
         WHERE id = %(id)s AND lease_token = %(token)s
           AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
         RETURNING sink
-    )
+    ){and_count}
     UPDATE capture_sink SET delivered = delivered + %(delivered)s, failures = 0, available_at = now()
     FROM settled WHERE name = settled.sink
     RETURNING name
@@ -84,6 +90,11 @@ SETTLE = """
 
 The sink's row is locked before the batch's, as everywhere (`capture.remake`).
 """
+SETTLE_PLAIN = SETTLE.format(set_counted="", and_count="")
+SETTLE_COUNTED = SETTLE.format(
+    set_counted=", is_counted = true", and_count=f", counted AS ({usage.WITH_SETTLED})"
+)
+"""For a sink that said what its store was given: that is written down in the same statement (`capture.usage`)."""
 LET_GO = """
     UPDATE capture_outboxbatch
     SET available_at = least(available_at, now()), recalled_token = NULL, recalled_until = CASE
@@ -98,6 +109,7 @@ def drain(name: str, *, budget_seconds: float = BUDGET_SECONDS, is_final: bool =
     """Seals and delivers what is due for one sink until nothing is, or time is up; returns events delivered."""
     if not sinks.is_enabled(name):
         return 0
+    usage.record_queries()
     dead_letters.gather(name)
     delivered = 0
     deadline = time.monotonic() + budget_seconds
@@ -124,6 +136,7 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
     """
     is_repeated = batch.attempts > 1
     is_remade = batch.remade_at is not None
+    meter = Meter(batch.is_counted)
     try:
         records = log.read(batch)
         # What an earlier attempt stored may have to be replaced by nothing.
@@ -137,6 +150,9 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
                     sendable_until,
                     batch.sequence,
                     is_remade,
+                    meter,
+                    batch.promised or {},
+                    partial(promise, batch),
                 )
                 with instruments.sending(batch.sink, is_repeated):
                     sinks.get(batch.sink).deliver(sent)
@@ -148,23 +164,39 @@ def send(batch: OutboxBatch, sendable_until: float = math.inf) -> int:
                 is_repeated = True
     except Unavailable as error:
         instruments.note_error(batch.sink, error)
-        postpone(batch, error)
+        postpone(batch, error, meter)
         return 0
     except BatchRefused as error:
         instruments.note_error(batch.sink, error)
-        block(batch, error)
+        block(batch, error, meter)
         return 0
-    return settle(batch, len(records))
+    return settle(batch, len(records), meter)
 
 
-def settle(batch: OutboxBatch, delivered: int) -> int:
+def promise(batch: OutboxBatch, promised: Promises) -> None:
+    """Notes, for good, what the sink is about to commit.
+
+    Raises:
+        Unavailable: the batch is another worker's by now, who may have promised something else.
+    """
+    if not _owned(batch).update(promised=dict(promised)):
+        raise Unavailable("the lease ran out before anything was committed")
+    batch.promised = dict(promised)
+
+
+def settle(batch: OutboxBatch, delivered: int, meter: Meter) -> int:
     """Marks the batch delivered, if it is still the caller's; returns the events that counts for."""
     values = {"id": batch.id, "sink": batch.sink, "token": batch.lease_token, "delivered": delivered}
+    used = meter.all()
     with transaction.atomic() if batch.is_replay else nullcontext():
-        settled = statements.fetch(SETTLE, values)
+        if used:
+            settled = statements.fetch(SETTLE_COUNTED, values | usage.parameters(used))
+        else:
+            settled = statements.fetch(SETTLE_PLAIN, values)
         if settled and batch.is_replay:
             dead_letters.settle(batch)
     if not settled:
+        usage.record(meter.requests())
         instruments.note_outcome(batch.sink, instruments.LOST)
         if not let_go(batch, is_over=batch.attempts == 1):
             logger.warning(
@@ -191,7 +223,7 @@ def let_go(batch: OutboxBatch, *, is_over: bool) -> bool:
     return bool(statements.fetch(LET_GO, values))
 
 
-def postpone(batch: OutboxBatch, error: Unavailable) -> None:
+def postpone(batch: OutboxBatch, error: Unavailable, meter: Meter) -> None:
     """Gives the batch back, and lets the whole sink rest: what is away for one batch is away for all.
 
     A batch that is another's by now is left to it, and so is the judgement of the sink.
@@ -207,6 +239,7 @@ def postpone(batch: OutboxBatch, error: Unavailable) -> None:
             first_error=batch.first_error or said,
         )
         rest = _rest(sink, error) if given_back else timedelta(0)
+        usage.record(meter.requests())
     instruments.note_outcome(batch.sink, instruments.POSTPONED if given_back else instruments.LOST)
     if not given_back:
         let_go(batch, is_over=False)
@@ -236,9 +269,10 @@ def rest_after(error: Unavailable, failures: int) -> timedelta:
     return max(rest, QUOTA_REST) if isinstance(error, OverQuota) else rest
 
 
-def block(batch: OutboxBatch, error: BatchRefused) -> None:
+def block(batch: OutboxBatch, error: BatchRefused, meter: Meter) -> None:
     """Sets the batch aside for a person; the sink goes on with the next one."""
     said = str(error)
+    usage.record(meter.requests())
     blocked = _owned(batch).update(
         state=STATES.BLOCKED,
         lease_token=None,

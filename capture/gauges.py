@@ -15,6 +15,7 @@ from leafloaf.lib.metering import Readings, gauge
 
 STATES = ("healthy", "degraded", "unhealthy", "disabled")
 LEDGER_DAYS = 14
+REFUSED_FOR = timedelta(days=1)
 
 ON = gauge(
     "leafloaf_sink_on", "1 while events are delivered to the sink, 0 while it is switched off.", "sink"
@@ -66,6 +67,11 @@ HORIZON = gauge(
     "For how long a transaction that wrote had been open when the horizon was last read: younger events reach no sink.",
 )
 HORIZON_AT = gauge("leafloaf_log_horizon_read_timestamp_seconds", "When the horizon was last read.")
+REFUSED = gauge(
+    "leafloaf_refused_faults_24h",
+    "Faults found at the door in the last 24 hours by their code, and events sent again as `duplicate`.",
+    "code",
+)
 NOTICES = gauge("leafloaf_notices", "What tasks have found that staff must see to, by what found it.", "kind")
 
 ROWS = """
@@ -89,11 +95,13 @@ ROWS = """
         (%(horizon)s, age_seconds), (%(horizon_at)s, extract(epoch FROM taken_at)::float8)) AS each (name, value)
     UNION ALL SELECT %(notices)s, ARRAY[kind], count(*)::float8 FROM (
         SELECT kind FROM capture_notice LIMIT 1000) AS few GROUP BY kind
+    UNION ALL SELECT %(refused)s, ARRAY[code], sum(count)::float8
+        FROM capture_rejectioncount WHERE hour > %(refused_since)s GROUP BY code
     UNION ALL SELECT name, ARRAY[sink_id], value FROM capture_connectiontest CROSS JOIN LATERAL (VALUES
         (%(test)s, (error = '')::int::float8), (%(test_seconds)s, seconds)) AS each (name, value)
         WHERE answered_at IS NOT NULL
 """
-"""A ledger has a few rows for each day that is kept, and none of the other tables has more."""
+"""A ledger has a few rows for each day that is kept, rejections a few for each hour; none of the others has more."""
 
 
 def read() -> Iterable[Metric]:
@@ -137,6 +145,8 @@ def _rows() -> list[tuple[str, list[str], float]]:
         "horizon": HORIZON,
         "horizon_at": HORIZON_AT,
         "notices": NOTICES,
+        "refused": REFUSED,
+        "refused_since": datetime.now(UTC) - REFUSED_FOR,
         "test": TEST,
         "test_seconds": TEST_SECONDS,
         "since": datetime.now(UTC).date() - timedelta(days=LEDGER_DAYS - 1),

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Sum
 
-from capture import horizon, notices, partitions, rebase, sinks, waiting_room
+from capture import horizon, notices, partitions, quotas, rebase, sinks, waiting_room
 from capture.models import DeadLetter, OutboxBatch, Reading, SchemaDrift, Sink
 
-LAG_ALLOWED = {"redis": 10.0, "bigquery": 30.0, "cloud_storage": 150.0}
+LAG_ALLOWED = {"redis": 10.0, "pubsub": 10.0, "bigquery": 30.0, "spanner": 30.0, "cloud_storage": 150.0}
 """Seconds an undelivered event may wait before its sink counts as degraded: twice and more what sealing takes."""
 OTHER_LAG_ALLOWED = 60.0
 FAILURES_ALLOWED = 4
@@ -61,6 +61,7 @@ def take_readings(now: datetime | None = None) -> list[Reading]:
     notices.replace(partitions.KIND, partitions.warnings())
     notices.replace(horizon.KIND, horizon.read(now))
     notices.replace(waiting_room.KIND, waiting_room.warnings())
+    quotas.watch(now)
     rebase.watch()
     return readings
 

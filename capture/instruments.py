@@ -43,6 +43,10 @@ GRAPH_WRITE = metering.histogram(
     "leafloaf_graph_write_seconds",
     "The statement that stores a request's events together with what profiles and graph remember of them.",
 )
+SPANNER_COMMIT = metering.histogram(
+    "leafloaf_spanner_commit_seconds",
+    "How long Spanner took to commit a part of the graph that it has a copy of.",
+)
 BATCHES = metering.counter(
     "leafloaf_sink_batches_total",
     "Batches by sink and by what became of the attempt: `delivered`, `postponed`, `blocked`, `taken_over`.",

@@ -158,6 +158,10 @@ class OutboxBatch(models.Model):
         null=True, help_text="When its store was last asked what it holds of it; null since it was sent anew."
     )
     held = models.PositiveIntegerField(null=True, help_text="How many of its events the store held then.")
+    is_counted = models.BooleanField(
+        db_default=False,
+        help_text="Its rows are in the days of usage: they cost nothing more when it is sent again.",
+    )
     doubled = models.PositiveIntegerField(
         db_default=0, help_text="How many of its events the store held more than once."
     )
@@ -167,6 +171,9 @@ class OutboxBatch(models.Model):
     )
     recalled_until = models.DateTimeField(
         null=True, help_text="Until then what was erased may still be on its way to the store."
+    )
+    promised = models.JSONField(
+        null=True, help_text="What its sink said it would commit, before it did: BigQuery's streams by table."
     )
     first_error = models.TextField(blank=True)
     last_error = models.TextField(blank=True)
@@ -360,6 +367,44 @@ class Volume(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} {self.event_type} at {self.hour}"
+
+
+class UsageDay(models.Model):
+    """What one table of the warehouse was given in a UTC day, and what that took: counts, and no event.
+
+    `sent_…` is what requests carried, those too that were refused or sent again; `rows` are those that the table holds
+    since, each of them once. `mode` is how they were written, or `query` for questions that LeafLoaf itself asked.
+    """
+
+    day = models.DateField()
+    table_name = models.CharField(max_length=128, help_text="Empty for queries.")
+    mode = models.CharField(max_length=16)
+    requests = models.BigIntegerField(db_default=0)
+    sent_rows = models.BigIntegerField(db_default=0)
+    sent_bytes = models.BigIntegerField(db_default=0)
+    rows = models.BigIntegerField(db_default=0)
+    row_bytes = models.BigIntegerField(db_default=0, help_text="As the store counts them for storage.")
+    billed_bytes = models.BigIntegerField(db_default=0, help_text="As it counts them for writing or asking.")
+    streams = models.BigIntegerField(db_default=0, help_text="Streams opened for writing.")
+    largest_rows = models.BigIntegerField(db_default=0, help_text="Of one request.")
+    largest_bytes = models.BigIntegerField(db_default=0, help_text="Of one request.")
+    second = models.DateTimeField(null=True, help_text="The second in which rows were last sent.")
+    second_rows = models.BigIntegerField(db_default=0)
+    busiest_rows = models.BigIntegerField(db_default=0, help_text="The most rows sent in a second.")
+    busiest_at = models.DateTimeField(null=True)
+    hour = models.DateTimeField(null=True, help_text="The hour in which streams were last opened.")
+    hour_streams = models.BigIntegerField(db_default=0)
+    busiest_streams = models.BigIntegerField(db_default=0, help_text="The most streams opened in an hour.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "table_name", "mode"], name="one_usage_per_day_table_and_mode"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table_name or self.mode} on {self.day}"
 
 
 class Notice(models.Model):

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from django.db.models import Sum
 from prometheus_client import Metric
 
 from capture import quality
-from capture.models import RejectionCount
 from leafloaf.lib.metering import Readings, gauge
 
 QUANTILES = ("0.5", "0.9", "0.99")
@@ -15,11 +13,6 @@ QUANTILES = ("0.5", "0.9", "0.99")
 CAPTURED = gauge("leafloaf_captured_events_24h", "Events of the last 24 full hours, by type.", "event_type")
 BEFORE = gauge(
     "leafloaf_captured_events_24h_week_before", "The same a week before, to compare.", "event_type"
-)
-REFUSED = gauge(
-    "leafloaf_refused_faults_24h",
-    "Faults found at the door in the last 24 hours by their code, and events sent again as `duplicate`.",
-    "code",
 )
 MISSING = gauge(
     "leafloaf_field_missing_ratio",
@@ -40,9 +33,6 @@ def read() -> Iterable[Metric]:
     for one in quality.volumes(now).types:
         readings.add(CAPTURED, one.day.now, one.event_type)
         readings.add(BEFORE, one.day.before, one.event_type)
-    recent = RejectionCount.objects.filter(hour__gt=now - quality.DAY)
-    for code, total in recent.values_list("code").annotate(total=Sum("count")):
-        readings.add(REFUSED, total, code)
     return readings.metrics()
 
 

@@ -25,7 +25,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Now
 
-from capture import log, notices, sinks
+from capture import log, notices, sinks, usage
 from capture.models import DeadLetter, OutboxBatch, Sink
 from capture.records import Record
 from capture.sinks.base import Acknowledged, BatchRefused, Recount, RecountUnsupported, Unavailable
@@ -151,6 +151,7 @@ def _run(name: str, *wanted: QuerySet[OutboxBatch], is_dry_run: bool = False) ->
         logger.warning("Counting what %s holds has stopped (%s).", name, kinds_of(error))
     if not is_dry_run:
         tell(name)
+    usage.record_queries()
     return tally
 
 
@@ -282,6 +283,7 @@ def send_again(batch: OutboxBatch, recount: Recount) -> bool:
         id=batch.id, state=STATES.DELIVERED, delivered_at=batch.delivered_at, remade_at=batch.remade_at
     )
     values = {"held": recount.held, "doubled": recount.doubled, "recounted_at": None, "last_error": said}
+    values["promised"] = None  # it was kept, and the store has lost rows since
     if not unchanged.update(state=STATES.SEALED, delivered_at=None, available_at=Now(), **values):
         return False
     Sink.objects.filter(name=batch.sink).update(delivered=F("delivered") - owed(batch))

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg import sql
 
-from capture import ledger, notices, partitions, sinks
+from capture import ledger, notices, partitions, sinks, usage
 from capture.cards import title_of
 from capture.models import LedgerDay, RejectionCount, Sink, Volume
 from leafloaf.access import audit
@@ -82,6 +82,7 @@ def prune(now: datetime | None = None, *, is_dry_run: bool = False) -> Pruned:
     pruned.event_keys = _prune_keys(cutoff, kept)
     RejectionCount.objects.filter(hour__lt=partitions.start_of(cutoff)).delete()
     Volume.objects.filter(hour__lt=partitions.start_of(cutoff)).delete()
+    usage.prune(now)
     return pruned
 
 

@@ -2,16 +2,20 @@
 
 Only a wake-up: the scheduler looks twice a second anyway, so a lost one costs half a second. A broker that is
 away must cost requests nothing, so one failure keeps this process quiet for `QUIET_SECONDS`. Nor does a worker need
-waking while it runs: a process asks at most every `LEAST_SECONDS`.
+waking while it runs: a process asks at most every `LEAST_SECONDS`. Pub/Sub is asked for its topics before it takes a
+message, and has a thread for that.
 """
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
+
+from capture import sender
 
 logger = logging.getLogger(__name__)
 
@@ -42,25 +46,27 @@ def drain(count: int) -> None:
     if not smallest or _counter.events < smallest:
         return
     _counter.events, _counter.quiet_until = 0, now + LEAST_SECONDS
-    try:
-        for name, sink in settings.SINKS.items():
-            if sink["ENABLED"]:
-                current_app.send_task(
-                    TASK, args=[name], expires=EXPIRES_SECONDS, retry=False, ignore_result=True
-                )
-    except (OperationalError, OSError) as error:
-        _counter.quiet_until = time.monotonic() + QUIET_SECONDS
-        logger.warning(
-            "The broker is away (%s); the scheduler's sweep delivers instead.", type(error).__name__
-        )
+    names = [name for name, sink in settings.SINKS.items() if sink["ENABLED"]]
+    _send([(TASK, [name]) for name in names], "sweep delivers instead")
 
 
 def nudge(task: str) -> None:
     """Has a worker do this now and not with the scheduler's next round; a broker that is away delays it until then."""
-    if time.monotonic() < _counter.quiet_until:
-        return
+    if time.monotonic() >= _counter.quiet_until:
+        _send([(task, [])], "round does it")
+
+
+def _send(messages: Sequence[tuple[str, list[str]]], instead: str) -> None:
+    if settings.CELERY_BROKER_URL.startswith("gcpubsub"):
+        sender.later(lambda: _send_now(messages, instead))
+    else:
+        _send_now(messages, instead)
+
+
+def _send_now(messages: Sequence[tuple[str, list[str]]], instead: str) -> None:
     try:
-        current_app.send_task(task, expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
+        for task, args in messages:
+            current_app.send_task(task, args=args, expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
         _counter.quiet_until = time.monotonic() + QUIET_SECONDS
-        logger.warning("The broker is away (%s); the scheduler's round does it.", type(error).__name__)
+        logger.warning("The broker is away (%s); the scheduler's %s.", type(error).__name__, instead)

@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import after_task_publish, beat_init, heartbeat_sent, worker_init, worker_ready
+from kombu.transport import TRANSPORT_ALIASES
 
 from leafloaf import heartbeat
 from leafloaf.lib import folder_broker
@@ -13,6 +14,7 @@ from leafloaf.observability import task_log, task_times
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leafloaf.settings")
 
 folder_broker.install()
+TRANSPORT_ALIASES["gcpubsub"] = "leafloaf.lib.pubsub_broker:Transport"  # imported by whoever uses it
 task_log.install()
 task_times.install()
 app = Celery("leafloaf")

@@ -293,6 +293,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "polling_interval": 0.1,
     }
     if CELERY_BROKER_URL.startswith("filesystem")
+    # A wake-up that is seconds old is of no use any more.
+    else {"queue_name_prefix": "leafloaf-", "ack_deadline_seconds": 60, "retry_timeout_seconds": 5}
+    if CELERY_BROKER_URL.startswith("gcpubsub")
     # Without these four a request would wait 6 seconds for a broker that is away.
     else {
         "socket_connect_timeout": 1,
@@ -303,6 +306,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "interval_max": 0,
     }
 )
+if CELERY_BROKER_URL.startswith("gcpubsub"):  # topics are called like the exchanges (docs/deployment.md)
+    CELERY_TASK_DEFAULT_QUEUE = "leafloaf-wake-ups"
+    CELERY_EVENT_EXCHANGE = "leafloaf-heartbeats"
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # it takes a subscription for each process
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 # A message is a wake-up and no more, and a worker that loses its broker while it owes an acknowledgement dies of it.
@@ -324,6 +331,30 @@ BIGQUERY_PROJECT = env.text("BIGQUERY_PROJECT", None if ENABLE_BIGQUERY else "")
 BIGQUERY_DATASET = env.text("BIGQUERY_DATASET", "leafloaf_analytics")
 BIGQUERY_LOCATION = env.text("BIGQUERY_LOCATION", "northamerica-northeast1")
 BIGQUERY_ENDPOINT = env.url("BIGQUERY_ENDPOINT", ("http", "https"), "")
+BIGQUERY_WRITE_METHOD = env.choice(
+    "BIGQUERY_WRITE_METHOD", ("INSERT_ALL", "STORAGE_WRITE"), "INSERT_ALL"
+).lower()
+BIGQUERY_WRITE_ENDPOINT = env.url("BIGQUERY_WRITE_ENDPOINT", ("http", "https"), "")
+# A month's; 0 is none.
+BIGQUERY_BUDGET_DOLLARS = float(env.number("BIGQUERY_BUDGET_DOLLARS", "0"))
+# Google's list prices in dollars, of 2025 (docs/costs.md); a region's may be others. `capture.costs` says for how much.
+BIGQUERY_PRICES = {
+    "streaming": float(env.number("BIGQUERY_STREAMING_PRICE", "0.01")),
+    "storage_write": float(env.number("BIGQUERY_STORAGE_WRITE_PRICE", "0.025")),
+    "storage": float(env.number("BIGQUERY_STORAGE_PRICE", "0.02")),
+    "query": float(env.number("BIGQUERY_QUERY_PRICE", "6.25")),
+}
+ENABLE_PUBSUB = env.boolean("ENABLE_PUBSUB", False)
+PUBSUB_PROJECT = env.text("PUBSUB_PROJECT", None if ENABLE_PUBSUB else "")
+PUBSUB_TOPIC = env.text("PUBSUB_TOPIC", "leafloaf-events")
+PUBSUB_ENDPOINT = env.url("PUBSUB_ENDPOINT", ("http", "https"), "")
+# Twice as long, for a dead letter, must be over before an erasure's 72 hours are.
+PUBSUB_RETENTION_HOURS = float(env.number("PUBSUB_RETENTION_HOURS", "24", minimum="1", maximum="35"))
+ENABLE_SPANNER = env.boolean("ENABLE_SPANNER", False)
+SPANNER_PROJECT = env.text("SPANNER_PROJECT", None if ENABLE_SPANNER else "")
+SPANNER_INSTANCE = env.text("SPANNER_INSTANCE", None if ENABLE_SPANNER else "")
+SPANNER_DATABASE = env.text("SPANNER_DATABASE", "leafloaf")
+SPANNER_ENDPOINT = env.url("SPANNER_ENDPOINT", ("http", "https"), "")
 # As whom Google is asked to read, erase and verify; the process's own account writes (docs/deployment.md).
 GOOGLE_ACCOUNTS = (
     ("reader", env.text("GOOGLE_READER_ACCOUNT", "")),
@@ -356,18 +387,53 @@ SINKS: dict[str, dict[str, Any]] = {
     "bigquery": {
         "BACKEND": "capture.sinks.bigquery.BigQuerySink",
         "ENABLED": ENABLE_BIGQUERY,
-        "BATCH_SIZE": 500,
-        "MAX_AGE_SECONDS": 2,
+        # Of pending streams, one a batch and table, a project may open 30,000 in four hours.
+        "BATCH_SIZE": 500 if BIGQUERY_WRITE_METHOD == "insert_all" else 5000,
+        "MAX_AGE_SECONDS": 2 if BIGQUERY_WRITE_METHOD == "insert_all" else 10,
         "OPTIONS": {
             "project": BIGQUERY_PROJECT,
             "dataset": BIGQUERY_DATASET,
             "location": BIGQUERY_LOCATION,
             "endpoint": BIGQUERY_ENDPOINT,
+            "method": BIGQUERY_WRITE_METHOD,
+            "write_endpoint": BIGQUERY_WRITE_ENDPOINT,
             "views": ("personalization.aggregation.warehouse.views",),
             "accounts": GOOGLE_ACCOUNTS,
         },
     },
 }
+# A stream is there for shops that use one; what it was sent is asked for once it is switched off, too.
+PUBSUB_OPTIONS = {
+    "project": PUBSUB_PROJECT,
+    "topic": PUBSUB_TOPIC,
+    "endpoint": PUBSUB_ENDPOINT,
+    "accounts": GOOGLE_ACCOUNTS,
+}
+if ENABLE_PUBSUB:
+    SINKS["pubsub"] = {
+        "BACKEND": "capture.sinks.pubsub.PubSubSink",
+        "ENABLED": True,
+        "BATCH_SIZE": 500,
+        "MAX_AGE_SECONDS": 0.5,
+        "OPTIONS": PUBSUB_OPTIONS,
+    }
+# The graph memory a second time, for shops that ask graphs; what it holds is erased once it is switched off, too.
+SPANNER_OPTIONS = {
+    "project": SPANNER_PROJECT,
+    "instance": SPANNER_INSTANCE,
+    "database": SPANNER_DATABASE,
+    "endpoint": SPANNER_ENDPOINT,
+    "source": "personalization.graph_copy.source.memory",
+    "accounts": GOOGLE_ACCOUNTS,
+}
+if ENABLE_SPANNER:
+    SINKS["spanner"] = {
+        "BACKEND": "capture.sinks.spanner.SpannerSink",
+        "ENABLED": True,
+        "BATCH_SIZE": 500,
+        "MAX_AGE_SECONDS": 2,
+        "OPTIONS": SPANNER_OPTIONS,
+    }
 # What is derived from events in the statement that stores them.
 PROJECTIONS = ["personalization.signals.projection.projection"]
 # Which words of a query analytics may be told of; without it none (docs/privacy.md).
@@ -423,6 +489,11 @@ CELERY_BEAT_SCHEDULE = {
     "prune-events": scheduled("capture.tasks.prune_events", crontab(hour=7, minute=20), 3600),
 }
 
+if ENABLE_SPANNER:
+    CELERY_BEAT_SCHEDULE["settle-graph"] = scheduled("personalization.tasks.settle_graph", 5.0, 5)
+    CELERY_BEAT_SCHEDULE["draw-graph"] = scheduled(
+        "personalization.tasks.draw_graph", crontab(hour=8, minute=40), 3600
+    )
 if REDIS_ENABLED:
     CELERY_BEAT_SCHEDULE["admit-waiting"] = scheduled("capture.tasks.admit_waiting", 5.0, 5)
 
@@ -450,7 +521,10 @@ RERANK_PROFILE = env.choice("RERANK_PROFILE", ("FOUNDING", "LASTING"), "LASTING"
 
 # Privacy: whom a change of a person's settings is told to, in the transaction that makes it
 
-PRIVACY_LISTENERS = ["personalization.signals.forgetting.listen"]
+PRIVACY_LISTENERS = [
+    "personalization.signals.forgetting.listen",
+    "personalization.graph_copy.drawing.listen",
+]
 
 # An erasure of a larger share of what a holder has asks somebody first.
 ERASURE_LARGEST_SHARE = float(env.number("ERASURE_LARGEST_SHARE", "0.05", maximum="1"))
@@ -465,6 +539,8 @@ DATA_HOLDERS: dict[str, str] = {
     "cloud_storage": "capture.holders.cloud_storage.CloudStorageHolder",
     "training_exports": "leafloaf.storefront.training_export.holder.TrainingExportHolder",
     "bigquery": "capture.holders.bigquery.BigQueryHolder",
+    "pubsub": "capture.holders.pubsub.PubSubHolder",
+    "spanner": "capture.holders.spanner.SpannerHolder",
     "profiles": "personalization.holders.ProfilesHolder",
     "recommendations": "personalization.holders.RecommendationsHolder",
     "aggregates": "personalization.holders.AggregatesHolder",
@@ -540,6 +616,7 @@ METRICS_ADDRESS = env.text("METRICS_ADDRESS", "127.0.0.1")
 METRICS: dict[str, float] = {
     "capture.gauges.read": 5,
     "privacy.gauges.read": 5,
+    "capture.usage_gauges.read": 60,
     "capture.quality_gauges.read": 60,
     "capture.quality_gauges.sampled": 300,
     "privacy.gauges.counted": 300,

@@ -123,7 +123,7 @@ def drawn(
     ]  # fmt: skip
     return Graph(
         [_person(user, tastes), *map(_product, chosen), *_things(tastes)],
-        [*_habits(user, chosen, zone), *_preferences(user, tastes, known), *_together(chosen)],
+        [*habits(user, chosen, zone), *_preferences(user, tastes, known), *_together(chosen)],
         patterns,
     )
 
@@ -159,7 +159,8 @@ def _things(tastes: Tastes) -> list[Entity]:
     return [Entity(f"{kind}:{name}", kind, {"name": name}) for kind, names in kinds for name in names]
 
 
-def _habits(user: str, products: Iterable[Product], zone: tzinfo) -> list[Relationship]:
+def habits(user: str, products: Iterable[Product], zone: tzinfo) -> list[Relationship]:
+    """What the person buys again and again, and how."""
     return [
         Relationship(
             f"user:{user}",

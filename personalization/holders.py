@@ -30,7 +30,9 @@ class ProfilesHolder(BaseHolder):
 
     store = "postgres"
     title = "What is remembered: products and what was done with them"
-    models = frozenset({"personalization.Profile", "personalization.ProductHistory"})
+    models = frozenset(
+        {"personalization.Profile", "personalization.ProductHistory", "personalization.GraphDebt"}
+    )
 
     def plan(self, scope: Scope) -> Plan:
         return Plan(0 if scope.before else erasing.rows(scope.subject_id))

@@ -24,17 +24,22 @@ def of(person: Person | None, now: datetime) -> tuple[Status, Graph]:
         return Status.NO_HISTORY, Graph()
     if not person.is_personalized:
         return Status.OFF, Graph()
-    held = profiles.remembered(person)
+    return of_memory(person, profiles.remembered(person), now)
+
+
+def of_memory(person: Person, held: Memory, now: datetime) -> tuple[Status, Graph]:
+    """The same from what may be used of what is remembered of them."""
     profile = profiles.of_memory(person, held, now)
     if profile.status != Status.OK:
         return profile.status, Graph()
     zone = timezone.get_default_timezone()
     return Status.OK, graph.drawn(
-        str(person.subject_id), _products(held), _tastes(profile), _cycles(held, now), zone
+        str(person.subject_id), products(held), _tastes(profile), _cycles(held, now), zone
     )
 
 
-def _products(held: Memory) -> list[Product]:
+def products(held: Memory) -> list[Product]:
+    """Each product with every time that it was bought."""
     bought, place = held.of(Signal.PURCHASE)
     starts = np.searchsorted(place, np.arange(len(held.products) + 1)).tolist()
     seconds, quantities = bought["second"].tolist(), (bought["quantity"] / HUNDREDTHS).tolist()

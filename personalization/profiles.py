@@ -69,7 +69,12 @@ NO_HISTORY = Profile(Status.NO_HISTORY, {}, {}, {})
 def remembered(person: Person | None) -> Memory:
     """What may be used of a person: without their purchases if they do not want them used."""
     held = memory.read(person)
-    if person is None or person.keeps_purchases:
+    return held if person is None else allowed(person, held)
+
+
+def allowed(person: Person, held: Memory) -> Memory:
+    """What the person lets be used of what is held of them."""
+    if person.keeps_purchases:
         return held
     rows = (msgspec.structs.replace(row, marks=_but_purchases(row.marks), paid=b"") for row in held.products)
     return Memory([row for row in rows if row.marks])

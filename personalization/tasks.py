@@ -6,6 +6,7 @@ from celery import shared_task
 
 from personalization.aggregation import aggregates
 from personalization.companions import basket_counts, meal_groups
+from personalization.graph_copy import drawing
 from personalization.learning import fitting
 from personalization.recommending import attribution, exposures
 from personalization.signals import forgetting
@@ -51,3 +52,14 @@ def prune_recommendations() -> None:
 def forget_old_signals() -> None:
     """What a run that is broken off has not come to, the next one does."""
     forgetting.forget_old()
+
+
+@shared_task(soft_time_limit=280)
+def settle_graph() -> None:
+    drawing.settle_if_on()
+
+
+@shared_task
+def draw_graph() -> None:
+    """What a run that is broken off has not come to, the next night does, or `manage.py draw_graph`."""
+    drawing.draw_if_on()

@@ -72,10 +72,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Purged:
-    """How far `erase` came with one task; `again_at` when it has to be called once more, and `said` why."""
+    """How far `erase` came with one task; `again_at` when it has to be called once more, and `said` why.
+
+    Attributes:
+        details: takes the place of the plan's, for the next call and for `verify`; None leaves those as they are.
+    """
 
     again_at: datetime | None = None
     said: str = ""
+    details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

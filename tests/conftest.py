@@ -1,6 +1,7 @@
 """Fixtures that more than one folder uses."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
 from tests import emptying
 from tests.calls import Api
+from tests.pubsub import emulator
+from tests.spanner import emulator as google_spanner
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -44,6 +47,28 @@ def secret(db: None) -> Api:
 def publishable(db: None) -> Api:
     """A caller with a publishable key."""
     return Api(keys.create("Front end", ApiClient.Kind.PUBLISHABLE), Client())
+
+
+@pytest.fixture(scope="session")
+def pubsub_emulator() -> Iterator[str]:
+    """`host:port` of Google's Pub/Sub emulator, which few machines have."""
+    with ExitStack() as open_until_the_end:
+        try:
+            address = open_until_the_end.enter_context(emulator.running())
+        except emulator.NotHere as error:
+            pytest.skip(str(error))
+        yield address
+
+
+@pytest.fixture(scope="session")
+def spanner_emulator() -> Iterator[str]:
+    """`host:port` of Google's Spanner emulator, which few machines have."""
+    with ExitStack() as open_until_the_end:
+        try:
+            address = open_until_the_end.enter_context(google_spanner.running())
+        except google_spanner.NotHere as error:
+            pytest.skip(str(error))
+        yield address
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 Invariants:
 * Rows that were streamed lately cannot be deleted, and nothing forces it: the rest is deleted, and they are waited for.
+  Rows that came through a committed stream of the Storage Write API can be deleted at once, and are.
 * Nothing is gone because a deletion said so: `erase` ends when it sees no row of the person any more, and `verify`
   reads again with a query of its own.
 * One worker deletes at a time: BigQuery lets few statements change a table at once and refuses when many wait.
 * No error passes on what BigQuery said, which might quote what was asked: only its kind and reason.
 
 Google's words on the streaming buffer ("Data manipulation language", limitations; "Troubleshoot errors"): rows written
-by `tabledata.insertAll` within the last 30 minutes cannot be changed; rarely it takes up to 90.
+by `tabledata.insertAll` within the last 30 minutes cannot be changed, those by the Storage Write API can; rarely it
+takes up to 90.
 
 The aggregates are views, which hold nothing themselves (`personalization.aggregation.warehouse`).
 """
@@ -17,7 +19,7 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -206,24 +208,40 @@ def too_young(seen: Sequence[Seen], age: timedelta, *, surely: bool) -> set[str]
     Args:
         surely: doubt counts against a batch.
     """
-    streamed = delivered_at({each.batch for each in seen})
+    known = batches_of(seen)
     return {
         each.batch
         for each in seen
-        if (streamed.get(each.batch) or (each.seen_at if surely else each.last)) + age + MARGIN > each.seen_at
+        if not was_committed(each, known)
+        and (delivered_at(each, known) or (each.seen_at if surely else each.last)) + age + MARGIN
+        > each.seen_at
     }
 
 
-def delivered_at(labels: Iterable[str]) -> dict[str, datetime]:
-    """When each batch was acknowledged last, if it is: its rows were in the table by then."""
+def batches_of(seen: Iterable[Seen]) -> dict[str, OutboxBatch]:
+    """The batches that the rows came in, by label, as far as they are the outbox's."""
+    labels = {each.batch for each in seen}
     sequences = [int(found[1]) for label in labels if (found := LABEL.fullmatch(label))]
-    known = OutboxBatch.objects.filter(sink=SINK, sequence__in=sequences, delivered_at__isnull=False)
-    return {batch.label: batch.delivered_at for batch in known if batch.delivered_at}
+    known = OutboxBatch.objects.filter(sink=SINK, sequence__in=sequences)
+    return {batch.label: batch for batch in known}
+
+
+def delivered_at(each: Seen, known: Mapping[str, OutboxBatch]) -> datetime | None:
+    """When the batch was acknowledged last, if it is: its rows were in the table by then."""
+    batch = known.get(each.batch)
+    return batch.delivered_at if batch else None
+
+
+def was_committed(each: Seen, known: Mapping[str, OutboxBatch]) -> bool:
+    """Whether the rows came through a committed stream, so that they never were in the streaming buffer."""
+    batch = known.get(each.batch)
+    promised = (batch and batch.promised) or {}
+    return bool(promised.get(schema.TABLES[each.event_type], {}).get("is_all"))
 
 
 def waiting(task: Task, left: Sequence[Seen]) -> Purged:
     """What the task has to wait for among the rows left of everybody."""
-    scope, streamed = task.scope, delivered_at({each.batch for each in left})
+    scope, known = task.scope, batches_of(left)
     theirs = [
         each
         for each in left
@@ -232,7 +250,10 @@ def waiting(task: Task, left: Sequence[Seen]) -> Purged:
     ]
     if not theirs:
         return Purged()
-    waits = [(streamed.get(each.batch) or each.last) + USUALLY + MARGIN - each.seen_at for each in theirs]
+    buffered = [each for each in theirs if not was_committed(each, known)]
+    if not buffered:
+        return Purged(datetime.now(UTC) + BUSY, f"rows came meanwhile: {rows_of(theirs)}")
+    waits = [(delivered_at(each, known) or each.last) + USUALLY + MARGIN - each.seen_at for each in buffered]
     longest = max(waits)
     again_at = datetime.now(UTC) + (longest if longest > timedelta(0) else AGAIN)
     said = f"rows are still in the streaming buffer: {rows_of(theirs)}, tried again at {again_at:%H:%M} UTC"

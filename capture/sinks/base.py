@@ -9,14 +9,23 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from capture.records import Record
+from capture.sinks.meter import Meter
 
 TIMEOUT_SECONDS = 30.0
 """No call to an outside store waits longer: the clients themselves have no limit."""
+
+
+Promises = Mapping[str, Mapping[str, Any]]
+"""What a sink noted, under names of its own, of what it is about to do once and for all."""
+
+
+def forget(promised: Promises) -> None:
+    """For a batch that no attempt will follow."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,9 @@ class Batch:
     `sendable_until`, by `time.monotonic`, is when the caller's lease ends.
     `is_remade` says that events were erased from the batch since it was sealed: what an earlier attempt stored may
     hold more than `records`, and must not any more afterwards.
+    `meter` is told what the delivery takes, by sinks whose store counts and charges.
+    `promised` is what the sink noted of this batch in an earlier attempt; `promise` notes it durably, in place of that,
+    before the sink does what only it can undo. It raises `Unavailable` when the batch is another worker's by now.
     """
 
     label: str
@@ -37,6 +49,9 @@ class Batch:
     sendable_until: float = math.inf
     sequence: int = 0
     is_remade: bool = False
+    meter: Meter = field(default_factory=Meter, compare=False)
+    promised: Promises = field(default_factory=dict)
+    promise: Callable[[Promises], None] = field(default=forget, compare=False)
 
     def seconds_left(self) -> float:
         """How long the next call to the store may take.

@@ -17,7 +17,7 @@ from google.cloud import bigquery
 
 from capture import schema
 from capture.records import Record, encoder, learn
-from capture.sinks import bigquery_schema, bigquery_views, google_accounts
+from capture.sinks import bigquery_schema, bigquery_sizes, bigquery_views, bigquery_wire, google_accounts
 from capture.sinks.base import (
     TIMEOUT_SECONDS,
     Acknowledged,
@@ -31,10 +31,15 @@ from capture.sinks.base import (
     Unavailable,
 )
 from capture.sinks.bigquery_answers import FAILURES, classified, refused
+from capture.sinks.bigquery_write import Streams
 from capture.sinks.google_accounts import READER, Accounts, Acting
+from capture.sinks.meter import KIB, STORAGE_WRITE, STREAMING, Place, queries
 
+INSERT_ALL = "insert_all"
 TOO_LARGE = 413
 UNKNOWN_COLUMN = "no such field"
+LEAST_QUERIED = 10 * KIB * KIB
+"""A query is charged for so many bytes of a table at least (BigQuery documentation, "Pricing", on-demand)."""
 TABLE_CHECK_SECONDS = 10.0
 """How long the answer to "is the table as the vocabulary has it?" is believed."""
 
@@ -55,6 +60,8 @@ class BigQuerySink(BaseSink, Acting):
     Args:
         endpoint: another address than Google's own; an http:// one gets no credentials.
         views: dotted paths to functions that give more views over the events, see `bigquery_views`.
+        method: how rows are written: `insert_all`, or `storage_write` for one pending stream a batch and table.
+        write_endpoint: the same as `endpoint` for `storage_write`, which is another service.
         accounts: as whom it reads, erases and verifies; it streams as `account`, which is the process's own when
             empty. What streams may add rows, and neither read nor delete one.
     """
@@ -68,12 +75,16 @@ class BigQuerySink(BaseSink, Acting):
         views: Sequence[str] = (),
         accounts: Accounts = (),
         account: str = "",
+        method: str = INSERT_ALL,
+        write_endpoint: str = "",
     ) -> None:
         self.project = project
         self.dataset = dataset
         self.location = location
         self.endpoint = endpoint
         self.views = views
+        self.method = method
+        self.write_endpoint = write_endpoint
         Acting.__init__(self, accounts, account)
         self._checked: dict[str, tuple[float, list[Difference]]] = {}
 
@@ -86,9 +97,17 @@ class BigQuerySink(BaseSink, Acting):
             location=self.location or None,
         )
 
+    @cached_property
+    def wire(self) -> bigquery_wire.Wire:
+        return bigquery_wire.metered(self.client)
+
+    @cached_property
+    def streams(self) -> Streams:
+        return Streams(self)
+
     def as_account(self, account: str) -> "BigQuerySink":
         options = self.project, self.dataset, self.location, self.endpoint, self.views, self.accounts
-        return BigQuerySink(*options, account)
+        return BigQuerySink(*options, account, self.method, self.write_endpoint)
 
     def table(self, event_type: str) -> str:
         return f"{self.project}.{self.dataset}.{schema.TABLES[event_type]}"
@@ -98,11 +117,18 @@ class BigQuerySink(BaseSink, Acting):
         return bigquery_schema.view_of(self.table(event_type))
 
     def deliver(self, batch: Batch) -> None:
+        """A batch that has promised streams is theirs, also after the method was changed."""
+        if (self.method == STORAGE_WRITE or batch.promised) and self.streams.deliver(batch):
+            return
+        self._insert_all(batch)
+
+    def _insert_all(self, batch: Batch) -> None:
         refusals: dict[str, Refusal] = {}
         for event_type in schema.TABLES:
             records = [record for record in batch.records if record.event_type == event_type]
             if records and batch.is_repeated:
                 held = self.held(event_type, batch.label, records)
+                self._found(event_type, batch, [record for record in records if record.event_id in held])
                 records = [record for record in records if record.event_id not in held]
             if records:
                 refusals |= self.insert(event_type, batch, records)
@@ -112,26 +138,43 @@ class BigQuerySink(BaseSink, Acting):
     def insert(self, event_type: str, batch: Batch, records: Sequence[Record]) -> dict[str, Refusal]:
         """Streams the rows; returns those refused for good, in which case others of theirs may not be stored either."""
         learn(records)
+        rows = [row(record, batch.label) for record in records]
         try:
-            answer = self.client.insert_rows_json(
-                self.table(event_type),
-                [row(record, batch.label) for record in records],
-                row_ids=[record.event_id for record in records],
-                timeout=batch.seconds_left(),
-                retry=None,  # type: ignore[arg-type]
-            )
+            answer = self._stream(event_type, batch, rows)
         except FAILURES as error:
             if getattr(error, "code", None) == TOO_LARGE:
                 return self.insert_halves(event_type, batch, records, str(error))
             raise classified(error) from error
         except (ValueError, AttributeError) as error:  # a proxy's: no JSON, or another object than BigQuery's
             raise Unavailable(f"unreadable answer: {error}") from error
-        refusals = refused(records, answer)
-        if refusals:
-            self._blame_the_table(event_type, refusals)
+        if refusals := refused(records, answer):
+            self.blame_the_table(event_type, refusals)
+        else:
+            batch.meter.stored(place_of(event_type), bigquery_sizes.of_rows(event_type, rows))
         return refusals
 
-    def _blame_the_table(self, event_type: str, refusals: Mapping[str, Refusal]) -> None:
+    def _stream(self, event_type: str, batch: Batch, rows: Sequence[dict[str, Any]]) -> Any:
+        """One request, which is counted if it reached BigQuery, whatever comes of it."""
+        wire, seconds_left = self.wire, batch.seconds_left()
+        try:
+            return self.client.insert_rows_json(
+                self.table(event_type),
+                rows,
+                row_ids=[row["event_id"] for row in rows],
+                timeout=seconds_left,
+                retry=None,  # type: ignore[arg-type]
+            )
+        finally:
+            if (size := wire.taken()) is not None:
+                batch.meter.request(place_of(event_type), len(rows), size)
+
+    def _found(self, event_type: str, batch: Batch, records: Sequence[Record]) -> None:
+        """Rows of an attempt whose answer was lost: they are counted like those that were acknowledged."""
+        learn(records)
+        rows = [row(record, batch.label) for record in records]
+        batch.meter.found(place_of(event_type), bigquery_sizes.of_rows(event_type, rows))
+
+    def blame_the_table(self, event_type: str, refusals: Mapping[str, Refusal]) -> None:
         """Rows are not given up for a table that cannot take them: it is the table that has to be mended.
 
         Raises:
@@ -194,7 +237,7 @@ class BigQuerySink(BaseSink, Acting):
             found += self._compared(bigquery_schema.table(name, event_type, retention_days))
         for view in self.wanted_views(retention_days):
             found += self._compared(view)
-        return found
+        return found + (self.streams.differences() if self.method == STORAGE_WRITE else [])
 
     def _compared(self, wanted: bigquery.Table) -> list[Difference]:
         try:
@@ -246,16 +289,16 @@ class BigQuerySink(BaseSink, Acting):
         """
         config = bigquery.QueryJobConfig(query_parameters=parameters, use_query_cache=False)
         try:
-            return list(
-                self.client.query_and_wait(
-                    query,
-                    job_config=config,
-                    api_timeout=TIMEOUT_SECONDS,
-                    wait_timeout=TIMEOUT_SECONDS,
-                    retry=None,  # type: ignore[arg-type]
-                    job_retry=None,  # type: ignore[arg-type]
-                )
+            answer = self.client.query_and_wait(
+                query,
+                job_config=config,
+                api_timeout=TIMEOUT_SECONDS,
+                wait_timeout=TIMEOUT_SECONDS,
+                retry=None,  # type: ignore[arg-type]
+                job_retry=None,  # type: ignore[arg-type]
             )
+            queries.add(max(LEAST_QUERIED, answer.total_bytes_processed or 0))
+            return list(answer)
         except FAILURES as error:
             raise classified(error) from error
 
@@ -265,6 +308,13 @@ class BigQuerySink(BaseSink, Acting):
                 self.client.get_table(self.table(event_type), timeout=TIMEOUT_SECONDS, retry=None)  # type: ignore[arg-type]
         except FAILURES as error:
             raise classified(error) from error
+        if self.method == STORAGE_WRITE:
+            self.streams.probe()
+
+
+def place_of(event_type: str) -> Place:
+    """The table as `Meter` counts it."""
+    return schema.TABLES[event_type], STREAMING
 
 
 def row(record: Record, label: str) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from google.cloud import bigquery
 
 from capture import schema
 from capture.sinks.base import TIMEOUT_SECONDS, Misconfigured, Unavailable
-from capture.sinks.bigquery import BigQuerySink
+from capture.sinks.bigquery import LEAST_QUERIED, BigQuerySink
 from capture.sinks.bigquery_answers import FAILURES, classified
+from capture.sinks.meter import queries
 
 SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Wider than any table: what does not belong there, or did not expire as it should, must be found too."""
@@ -159,6 +160,7 @@ def delete(
     try:
         job = _begun(sink, DELETE.format(table=table), config, _name(table, people))
         job.result(timeout=TIMEOUT_SECONDS, retry=None, job_retry=None)
+        queries.add(max(LEAST_QUERIED, job.total_bytes_billed or 0))
     except exceptions.BadRequest as error:
         # The same columns were just read with the same parameters, so that this is what is left to be wrong.
         raise StillStreaming if _is_streaming(sink, table) else classified(error) from error

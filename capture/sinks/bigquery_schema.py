@@ -3,7 +3,7 @@
 Nothing here calls BigQuery: the sink, `setup_bigquery` and `check_schema` bring the live table along.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from google.cloud.bigquery import SchemaField, Table, TimePartitioning, TimePartitioningType
@@ -117,6 +117,23 @@ def view(name: str, event_type: str) -> Table:
     wanted = Table(view_of(name))
     wanted.view_query = view_query(name, event_type)
     return wanted
+
+
+def events_query(once: Callable[[str], str], retention_days: int) -> str:
+    """Every event of every type, once: the common columns, and those of its own type as JSON under their names.
+
+    A constant bound on `timestamp` lets it be asked without one; what it leaves out is the day that is expiring.
+    """
+    since = f"TIMESTAMP_SUB(TIMESTAMP_TRUNC(CURRENT_TIMESTAMP(), DAY), INTERVAL {retention_days - 1} DAY)"
+    common = ", ".join(column.name for column in schema.COMMON)
+    parts = []
+    for event_type in schema.TABLES:
+        own = ", ".join(column.name for column in schema.own_columns(event_type))
+        parts.append(
+            f"SELECT {common},\n  TO_JSON(STRUCT({own})) AS details\n"
+            f"FROM `{once(event_type)}`\nWHERE timestamp >= {since}"
+        )
+    return "\nUNION ALL\n".join(parts)
 
 
 def _of_view(name: str, wanted: Table, live: Table) -> list[Difference]:

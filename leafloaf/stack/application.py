@@ -8,7 +8,7 @@ from pathlib import Path
 from leafloaf.stack.postgres import APPLICATION
 from leafloaf.stack.process import Process
 from leafloaf.stack.services import REPOSITORY, answers
-from leafloaf.stack.surroundings import is_on
+from leafloaf.stack.surroundings import is_asked_for, is_on
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Application:
             commands.append(self.command("setup_cloud_storage"))
         if is_on(environment, "ENABLE_BIGQUERY"):
             commands.append(self.command("setup_bigquery"))
+        if is_asked_for(environment, "ENABLE_PUBSUB"):
+            commands.append(self.command("setup_pubsub"))
+        if is_asked_for(environment, "ENABLE_SPANNER"):
+            commands.append(self.command("setup_spanner"))
         return commands
 
     def migrate(self) -> Process:

@@ -4,6 +4,7 @@ An `App` maps a method and a path template to a function `(Request) -> Response`
 request it applies injected faults and keeps a log; `/_standin/...` controls both, and the clock.
 """
 
+import contextlib
 import dataclasses
 import functools
 import gzip
@@ -343,8 +344,15 @@ class Server(socketserver.ThreadingTCPServer):
             log.exception("the connection from %s broke", client_address)
 
 
-def serve(app: App, port: int) -> None:
+def serve(
+    app: App,
+    port: int,
+    beside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> None:
     """Serve until SIGTERM or SIGINT; port 0 picks a free one.
+
+    Args:
+        beside: makes what is to run meanwhile; its threads leave the signals alone, too.
 
     The signals are waited for, not handled, so nothing runs at a surprising moment; they are
     blocked before the first thread starts, which makes every thread leave them to this wait.
@@ -355,6 +363,6 @@ def serve(app: App, port: int) -> None:
         server = Server(app, port)
     except OSError as error:
         raise SystemExit(f"The {app.name} cannot listen on port {port}: {error}") from error
-    with server:
+    with beside(), server:
         print(f"listening on {server.url}", flush=True)
         signal.sigwait(ends)

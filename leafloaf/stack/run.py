@@ -138,8 +138,9 @@ class Run:
             return Postgres(self.var, port, log, is_shared=True)
         if kind == REDIS:
             return RedisServer(self.var, port, log)
-        make = services.cloud_storage if kind == CLOUD_STORAGE else services.bigquery
-        return make(self.var, port, log)
+        if kind == CLOUD_STORAGE:
+            return services.cloud_storage(self.var, port, log)
+        return services.bigquery(self.var, port, log, self.ports.get(services.WRITE_PORT))
 
     def share_environment(self) -> None:
         environment = surroundings.completed(self.user, self.variables)

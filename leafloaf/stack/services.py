@@ -32,6 +32,9 @@ CLOUD_STORAGE = Kind(
 )
 BIGQUERY = Kind("bigquery", "BigQuery stand-in", "BIGQUERY_ENDPOINT", "ENABLE_BIGQUERY")
 KINDS = (POSTGRES, REDIS, CLOUD_STORAGE, BIGQUERY)
+WRITE_ENDPOINT = "BIGQUERY_WRITE_ENDPOINT"
+WRITE_PORT = "bigquery_write"
+"""The name under which its port is remembered."""
 
 
 class Service(Protocol):
@@ -51,13 +54,19 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class StandIn:
-    """A stand-in for one of Google's services; `variables` is what it adds beside its endpoint."""
+    """A stand-in for one of Google's services.
+
+    Args:
+        variables: what it adds beside its endpoint.
+        arguments: what its command says beside port and folder.
+    """
 
     kind: Kind
     folder: Path
     port: int
     log: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -74,7 +83,10 @@ class StandIn:
         module = f"leafloaf.stack.{self.kind.name}"
         return Process(
             name=self.kind.name,
-            command=[sys.executable, "-m", module, "--port", str(self.port), "--data", str(self.data)],
+            command=[
+                *(sys.executable, "-m", module, "--port", str(self.port), "--data", str(self.data)),
+                *self.arguments,
+            ],
             log=self.log,
             is_ready=lambda: answers(self.port, "/_standin/health"),
             folder=REPOSITORY,
@@ -92,13 +104,16 @@ def cloud_storage(folder: Path, port: int, log: Path) -> StandIn:
     return StandIn(CLOUD_STORAGE, folder, port, log, variables)
 
 
-def bigquery(folder: Path, port: int, log: Path) -> StandIn:
+def bigquery(folder: Path, port: int, log: Path, write_port: int) -> StandIn:
+    """`write_port` is for its Storage Write API, over gRPC."""
     variables = {
+        "BIGQUERY_WRITE_METHOD": "insert_all",
+        WRITE_ENDPOINT: f"http://127.0.0.1:{write_port}",
         "ENABLE_BIGQUERY": "true",
         "BIGQUERY_PROJECT": "leafloaf-local",
         "BIGQUERY_DATASET": "leafloaf_analytics",
     }
-    return StandIn(BIGQUERY, folder, port, log, variables)
+    return StandIn(BIGQUERY, folder, port, log, variables, ("--write-port", str(write_port)))
 
 
 def answers(port: int, path: str) -> bool:

@@ -20,6 +20,8 @@ SHARED = (
     "BIGQUERY_PROJECT",
     "BIGQUERY_DATASET",
     "BIGQUERY_ENDPOINT",
+    "BIGQUERY_WRITE_METHOD",
+    "BIGQUERY_WRITE_ENDPOINT",
     "DEBUG",
 )
 
@@ -34,6 +36,11 @@ def of_the_user(env_file: Path) -> dict[str, str]:
 def is_on(environment: Mapping[str, str], switch: str | None) -> bool:
     """Only a clear no is no: what is neither is left for the settings to complain about."""
     return switch is None or environment.get(switch, "").strip().lower() not in {"0", "false", "no", "off"}
+
+
+def is_asked_for(environment: Mapping[str, str], switch: str) -> bool:
+    """Only a clear yes is yes: for what the stack starts no server of."""
+    return environment.get(switch, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def completed(user: Mapping[str, str], stack: Mapping[str, str]) -> dict[str, str]:

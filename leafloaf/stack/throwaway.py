@@ -86,8 +86,9 @@ class ThrowawayStack:
             return Postgres(self.folder, port, log, durable=False)
         if kind == REDIS:
             return RedisServer(self.folder, port, log, durable=False)
-        make = services.cloud_storage if kind == CLOUD_STORAGE else services.bigquery
-        return make(self.folder, port, log)
+        if kind == CLOUD_STORAGE:
+            return services.cloud_storage(self.folder, port, log)
+        return services.bigquery(self.folder, port, log, self.ports.get(services.WRITE_PORT))
 
     def start(self) -> None:
         """All at once. Postgres last, since initdb keeps this process waiting while the others start."""

@@ -19,6 +19,7 @@ from personalization.models.exposures import (
     ExposureOutcome,
     RecommendationMishap,
 )
+from personalization.models.graph_debts import GraphDebt
 from personalization.models.learned import LearnedVersion
 from personalization.models.profiles import ProductHistory, Profile
 
@@ -36,6 +37,7 @@ __all__ = [
     "Exposure",
     "ExposureCount",
     "ExposureOutcome",
+    "GraphDebt",
     "HourlyActivity",
     "ItemCompanions",
     "ItemPair",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from personalization.models import ProductHistory, Profile
+from personalization.models import GraphDebt, ProductHistory, Profile
 from personalization.signals import kept_copies, marks
 from personalization.signals.marks import HUNDREDTHS, Signal
 
@@ -30,6 +30,7 @@ def erase(subject_id: UUID) -> int:
         locked = Profile.objects.filter(pk=subject_id).select_for_update().count()
         products, _ = ProductHistory.objects.filter(subject_id=subject_id).delete()
         Profile.objects.filter(pk=subject_id).delete()
+        GraphDebt.objects.filter(pk=subject_id).delete()  # says who it is, and nothing else
     return locked + products + kept_copies.drop(subject_id)
 
 

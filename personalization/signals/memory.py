@@ -102,6 +102,11 @@ def read(person: Person | None) -> Memory:
     return Memory(_kept(person) if cache.is_on() else _read(person))
 
 
+def read_now(person: Person) -> Memory:
+    """The same without asking for a copy, or making one."""
+    return Memory(_read(person)) if person.is_personalized and person.version else NOTHING
+
+
 def _kept(person: Person) -> list[Row]:
     name = f"user:{person.subject_id}:cache:memory:{person.version}:{version.current()}"
     packed, status = cache.remember(name, KEPT_SECONDS, lambda: encoder.encode(_read(person)))

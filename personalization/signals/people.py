@@ -1,5 +1,6 @@
 """Who is asking, and what they allow: one statement, before anything is personal."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -7,15 +8,17 @@ from uuid import UUID
 from leafloaf.lib import request_ids, statements
 from privacy import consent
 
-KNOWN = f"""
+WHO = f"""
 SELECT subject.id, coalesce(profile.version, 0),
        {consent.PERSONALIZES.format(subject="subject.id")},
        {consent.KEEPS_PURCHASES.format(subject="subject.id")},
        {consent.TRACKS_PRICES.format(subject="subject.id")},
        {consent.INFERS_HOUSEHOLD.format(subject="subject.id")}
 FROM privacy_subject AS subject LEFT JOIN personalization_profile AS profile ON profile.subject_id = subject.id
-WHERE subject.user_id = %s AND subject.state = 'active'
+WHERE subject.state = 'active'
 """  # noqa: S608 (SQL of our own)
+KNOWN = f"{WHO} AND subject.user_id = %s"
+NAMED = f"{WHO} AND subject.id = ANY(%s::uuid[])"
 
 
 class Status(StrEnum):
@@ -51,3 +54,8 @@ def known(user_id: str | None) -> Person | None:
     person = Person(*rows[0])
     request_ids.note_subject(person.subject_id)
     return person
+
+
+def by_pseudonym(subjects: Iterable[UUID]) -> dict[UUID, Person]:
+    """Those of them who are there and are not being erased."""
+    return {row[0]: Person(*row) for row in statements.fetch(NAMED, [list(subjects)])}

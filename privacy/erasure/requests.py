@@ -319,6 +319,8 @@ TITLES = {
     "redis": "Redis",
     "cloud_storage": "Cloud Storage",
     "bigquery": "BigQuery",
+    "pubsub": "Pub/Sub",
+    "spanner": "Spanner",
 }
 
 

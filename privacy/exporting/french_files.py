@@ -56,6 +56,23 @@ FILES = {
     "bigquery/cart_modification_events": COPY + CARTS,
     "bigquery/order_transaction_events": COPY + ORDERS,
     "bigquery/recommendation_impression_events": COPY + SHOWN,
+    "pubsub/messages": "Vos recherches, consultations, paniers et commandes tels qu'ils ont été envoyés aux "
+    "abonnés de la boutique, et qui les attendent peut-être encore ; `user_id` est votre pseudonyme.",
+    "spanner/Person": "Vous, tel que le graphe vous a : quand cela a été écrit, et ce qui a été déduit dans la "
+    "mesure où vous le permettez.",
+    "spanner/Viewed": "Les produits que vous avez regardés : combien de fois, quand d'abord et quand pour la "
+    "dernière fois, et ce que cela dit encore.",
+    "spanner/Clicked": "Les produits que vous avez cliqués ou bien notés, de même.",
+    "spanner/Added": "Les produits que vous avez mis au panier, de même.",
+    "spanner/Bought": "Les produits que vous avez achetés, de même.",
+    "spanner/Removed": "Les produits que vous avez retirés du panier, de même.",
+    "spanner/Disliked": "Les produits que vous avez mal notés, de même.",
+    "spanner/FrequentlyBuys": "Les produits que vous achetez souvent, à quel rythme et combien.",
+    "spanner/PrefersProduct": "À quel point vous semblez aimer des produits.",
+    "spanner/PrefersBrand": "À quel point vous semblez aimer des marques.",
+    "spanner/PrefersCategory": "À quel point vous semblez aimer des rayons.",
+    "spanner/BoughtWith": "Les produits que vous avez achetés ensemble.",
+    "spanner/ReorderCycle": "Quand on s'attend à ce que vous rachetiez un produit.",
     "profile": "Quand quelque chose de ce qui est retenu a changé pour la dernière fois.",
     "products": "Chaque produit que vous avez regardé, cliqué, mis au panier, noté ou acheté : quand et "
     "combien, et les prix payés si vous permettez qu'ils soient conservés.",

@@ -213,6 +213,8 @@ WORDS = {
     "store.redis": "Fast memory (Redis)",
     "store.cloud_storage": "Archive (Cloud Storage)",
     "store.bigquery": "Statistics (BigQuery)",
+    "store.pubsub": "Stream of messages (Pub/Sub)",
+    "store.spanner": "Memory as a graph (Spanner)",
     "step": "State",
     "step.waiting": "Not begun",
     "step.purging": "Being erased",

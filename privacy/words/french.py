@@ -223,6 +223,8 @@ WORDS = {
     "store.redis": "Mémoire rapide (Redis)",
     "store.cloud_storage": "Archives (Cloud Storage)",
     "store.bigquery": "Statistiques (BigQuery)",
+    "store.pubsub": "Flux de messages (Pub/Sub)",
+    "store.spanner": "Mémoire en graphe (Spanner)",
     "step": "État",
     "step.waiting": "Pas commencé",
     "step.purging": "En cours d'effacement",

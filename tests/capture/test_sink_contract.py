@@ -1,7 +1,10 @@
 """What every sink promises, on the real store behind it.
 
 The two Google sinks run against the stand-ins, and against Google Cloud too when LEAFLOAF_TEST_GOOGLE_PROJECT names
-a project that the caller's application-default credentials may write to (docs/operations.md).
+a project that the caller's application-default credentials may write to (docs/operations.md). Pub/Sub's runs against a
+stand-in, Google's emulator where there is one, and Google; what it holds "once" is what a subscriber has who tells
+doubles by `event_id`: tests/capture/test_pubsub_sink.py says when there are any. Spanner keeps no event: its account of
+batches is looked at, with people of whom nothing is remembered; tests/spanner has those of whom something is.
 """
 
 import itertools
@@ -21,7 +24,21 @@ from capture.sinks.base import Batch, Unavailable
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
 
-NAMES = ["memory", "redis", "cloud_storage", "bigquery", "google-cloud_storage", "google-bigquery"]
+NAMES = [
+    "memory",
+    "redis",
+    "cloud_storage",
+    "bigquery",
+    "bigquery_storage_write",
+    "pubsub",
+    "pubsub-emulator",
+    "spanner",
+    "spanner-emulator",
+    "google-cloud_storage",
+    "google-bigquery",
+    "google-bigquery_storage_write",
+    "google-pubsub",
+]
 
 PAYLOADS: dict[str, dict[str, Any]] = {
     "search": {
@@ -58,7 +75,14 @@ def store(request: pytest.FixtureRequest, stack: ThrowawayStack) -> Iterator[sto
         pytest.skip(f"{stores.PROJECT_VARIABLE} names no Google Cloud project")
     if request.param == "redis" and "REDIS_URL" not in stack.environment:
         pytest.skip("there is no Redis server for this machine")
-    opened = stores.opened(request.param, stack)
+    if request.param == "pubsub-emulator":
+        endpoint = request.getfixturevalue("pubsub_emulator")
+        opened: stores.Store = stores.PubSubStore("shop-1", f"http://{endpoint}")
+    elif request.param == "spanner-emulator":
+        endpoint = request.getfixturevalue("spanner_emulator")
+        opened = stores.SpannerStore("shop-1", f"http://{endpoint}")
+    else:
+        opened = stores.opened(request.param, stack)
     yield opened
     opened.clean()
 

@@ -132,7 +132,12 @@ def test_worker_and_beat_deliver(has_redis: bool, stores: Stores, key: str, tmp_
 
 @pytest.mark.parametrize(
     ("command", "switch"),
-    [("setup_cloud_storage", "CLOUD_STORAGE_ENABLED"), ("setup_bigquery", "ENABLE_BIGQUERY")],
+    [
+        ("setup_cloud_storage", "CLOUD_STORAGE_ENABLED"),
+        ("setup_bigquery", "ENABLE_BIGQUERY"),
+        ("setup_spanner", "ENABLE_SPANNER"),
+        ("setup_pubsub", "ENABLE_PUBSUB"),
+    ],
 )
 def test_the_command_of_what_is_off_says_how_to_switch_it_on(
     settings: Settings, command: str, switch: str

@@ -14,6 +14,7 @@ TOGETHER: list[Wrong] = [
         "REDIS_ENABLED": ("maybe", "must be true or false, not 'maybe'"),
         "DATABASE_URL": ("", "is not set"),
         "ENABLE_BIGQUERY": ("2", "must be true or false, not '2'"),
+        "BIGQUERY_WRITE_METHOD": ("grpc", "must be one of INSERT_ALL, STORAGE_WRITE, not 'GRPC'"),
         "RECOMMENDATION_TIMEOUT": ("soon", "must be a number of at least 0, not 'soon'"),
         "LOG_LEVEL": ("loud", "must be one of DEBUG, INFO"),
     },

@@ -8,23 +8,32 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from google.pubsub_v1 import types
 from pytest_django import Settings
 
 from capture import deliver, ingest, reconcile, sinks
 from capture.holders.bigquery import BigQueryHolder
 from capture.holders.cloud_storage import CloudStorageHolder
 from capture.holders.log import EventLogHolder
+from capture.holders.pubsub import PubSubHolder
 from capture.models import OutboxBatch
 from capture.records import Record
-from capture.sinks import bigquery_setup, cloud_storage_objects, cloud_storage_setup
+from capture.sinks import (
+    bigquery_setup,
+    cloud_storage_objects,
+    cloud_storage_setup,
+    pubsub_retention,
+    pubsub_setup,
+)
 from capture.sinks.base import Batch, Misconfigured
 from capture.sinks.bigquery import BigQuerySink
 from capture.sinks.cloud_storage import CloudStorageSink
+from capture.sinks.pubsub import PubSubSink
 from leafloaf.stack import http
 from leafloaf.stack.bigquery import api as bigquery_api
 from leafloaf.stack.cloud_storage import api as storage_api
@@ -35,12 +44,14 @@ from tests.capture.warehouse import a_day_of, scope_of
 from tests.conftest import memory_configuration
 from tests.deployment import terraform
 from tests.deployment.guard import Guard
+from tests.pubsub import server as pubsub_server
+from tests.pubsub.server import PubSub
 from tests.standins import Standin
 
 PROJECT, BUCKET, DATASET = "shop-1", "shop-1-events", "analytics"
 PARTS = ("reader", "eraser", "verifier")
 SEPARATE = tuple((part, part) for part in PARTS)
-ON_STORAGE, ON_BIGQUERY = "storage.", "bigquery."
+ON_STORAGE, ON_BIGQUERY, ON_PUBSUB = "storage.", "bigquery.", "pubsub."
 
 
 @dataclass
@@ -211,6 +222,65 @@ def test_without_the_others_the_writer_is_refused_and_says_which_permission(
     sink.deliver(sent)
     with pytest.raises(Misconfigured, match="writer may not"):
         sink.deliver(replace(sent, is_repeated=True))
+
+
+@pytest.fixture
+def stream(log: None, settings: Settings) -> Iterator[PubSub]:
+    """Pub/Sub, set up by who owns the project, and the sink as the worker has it."""
+    with pubsub_server.running() as (pubsub, endpoint), ExitStack() as open_until_the_end:
+        owner = PubSubSink(PROJECT, "events", endpoint)
+        pubsub_setup.set_up(owner, timedelta(hours=1), "reader")
+        snapshot = types.Snapshot.pb()(
+            name=f"projects/{PROJECT}/snapshots/one", topic=f"projects/{PROJECT}/topics/events"
+        )
+        snapshot.expire_time.FromDatetime(datetime.now(UTC))
+        pubsub.snapshots[snapshot.name] = snapshot
+        pubsub.allowed = terraform.permissions()
+        options = {"project": PROJECT, "topic": "events", "endpoint": endpoint}
+        as_whom = {"accounts": SEPARATE, "account": "writer"}
+        settings.PUBSUB_OPTIONS = options | as_whom
+        settings.SINKS = {
+            "pubsub": memory_configuration(
+                BACKEND="capture.sinks.pubsub.PubSubSink", OPTIONS=options | as_whom
+            )
+        }
+        sink = sinks.get("pubsub")
+        assert isinstance(sink, PubSubSink)
+        for used in (owner, sink, *(sink.acting(part) for part in PARTS)):
+            open_until_the_end.callback(used.channel.close)
+        yield pubsub
+
+
+def test_pubsub_is_served_by_four_accounts_with_nothing_to_spare(stream: PubSub) -> None:
+    captured()
+    delivered("pubsub")
+    sink = sinks.get("pubsub")
+    sink.probe()
+    assert sink.differences(90) == []
+    holder, scope = PubSubHolder(), scope_of("ann")
+    assert list(holder.export(scope))
+    [purged] = holder.erase([Task(scope, holder.plan(scope), datetime.now(UTC))])
+    assert purged.again_at
+    assert holder.verify(Task(scope, holder.plan(scope), datetime.now(UTC))).presence == Presence.PRESENT
+    for account in ("writer", *PARTS):
+        assert stream.used[account] == allowed(account, ON_PUBSUB), account
+
+
+def test_the_release_brings_the_topic_up_to_date(stream: PubSub) -> None:
+    options = sinks.get("pubsub").endpoint  # type: ignore[attr-defined]
+    for topic in ("more-events", "events"):
+        release = PubSubSink(PROJECT, topic, options, account="release")
+        pubsub_setup.set_up(release, timedelta(hours=2))
+        assert pubsub_retention.differences(release) == []
+        release.channel.close()
+    assert stream.used["release"] == allowed("release", ON_PUBSUB)
+
+
+def test_who_may_not_publish_is_told_which_permission_it_takes(stream: PubSub) -> None:
+    sink = sinks.get("pubsub")
+    assert isinstance(sink, PubSubSink)
+    with pytest.raises(Misconfigured, match=r"reader may not Publish: pubsub\.topics\.publish"):
+        sink.acting("reader").deliver(batch(records(3)))
 
 
 def test_a_worker_without_accounts_does_it_all_as_itself(guarded: Guarded) -> None:

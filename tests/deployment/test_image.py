@@ -86,7 +86,7 @@ def test_the_worker_is_asked_for_what_make_run_asks_for() -> None:
     _, worker, beat = Application(Path("/nowhere"), 8000).servers()
     assert "worker -P threads --without-mingle --without-gossip\n" in ENTRY.read_text()
     assert settings.CELERY_WORKER_CONCURRENCY == 4, "WORKER_THREADS, in place of -c"
-    assert list(worker.command[-6:]) == ["-P", "threads", "-c", "4", "--without-mingle", "--without-gossip"]
+    assert list(worker.command[-4:]) == ["-P", "threads", "--without-mingle", "--without-gossip"]
     assert "-s" in beat.command
 
 

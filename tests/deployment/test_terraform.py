@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from leafloaf.stack.services import REPOSITORY
 from tests.deployment import terraform
 
 ACCOUNTS = {"writer", "eraser", "verifier", "reader"}
@@ -58,7 +59,9 @@ def test_each_account_has_its_list_of_permissions_and_no_list_has_a_star() -> No
     assert set(permissions) >= ACCOUNTS
     assert all(permissions[account] for account in ACCOUNTS)
     every = set[str]().union(*permissions.values())
-    assert not [one for one in every if not re.fullmatch(r"(?:storage|bigquery)\.\w+\.\w+", one)]
+    assert not [
+        one for one in every if not re.fullmatch(r"(?:storage|bigquery|spanner|pubsub)\.\w+\.\w+", one)
+    ]
 
 
 def test_who_writes_cannot_read_or_delete_and_who_verifies_can_change_nothing() -> None:
@@ -68,7 +71,8 @@ def test_who_writes_cannot_read_or_delete_and_who_verifies_can_change_nothing() 
     ]
     for account in ("verifier", "reader"):
         allowed = permissions[account] - {"bigquery.jobs.create"}
-        assert not [one for one in allowed if re.search("create|delete|update", one)]
+        changing = "create|delete|update|write|ReadWrite"
+        assert not [one for one in allowed - {"spanner.sessions.create"} if re.search(changing, one)]
     assert permissions["web"] == set()
 
 
@@ -76,7 +80,7 @@ def test_every_role_is_one_of_ours_or_opens_one_secret_or_the_web() -> None:
     given = {
         key: body["role"] for key, body in terraform.resources().items() if any(end in key for end in MEMBERS)
     }
-    assert len(given) == 6
+    assert len(given) == 10
     for key, role in given.items():
         assert "google_project_iam_custom_role." in role or role in PREDEFINED, key
     assert not re.search(r"roles/(owner|editor|viewer|[\w.]*[aA]dmin)", str(terraform.files()))
@@ -96,6 +100,28 @@ def test_only_the_web_may_be_called_by_anybody_and_the_bucket_by_nobody() -> Non
     assert "'point_in_time_recovery_enabled': True" in database
 
 
+def test_the_graph_is_there_for_who_asks_for_it_and_keeps_what_is_erased_as_briefly_as_it_can() -> None:
+    resources = terraform.resources()
+    [asked] = [block["graph"] for block in terraform.blocks("variable") if "graph" in block]
+    assert asked["default"] is False
+    for name in ("google_spanner_instance.leafloaf", "google_spanner_database.leafloaf"):
+        assert resources[name]["count"] == "${var.graph ? 1 : 0}"
+    assert resources["google_spanner_database.leafloaf"]["version_retention_period"] == "1h"
+    assert resources["google_spanner_instance.leafloaf"]["default_backup_schedule_type"] == "NONE"
+    assert "var.graph" in terraform.local_values()["on_graph"]
+
+
+def test_the_stream_is_there_for_who_asks_for_it_only_and_keeps_no_message_past_an_erasures_time() -> None:
+    resources = terraform.resources()
+    asked = {name: block[name] for block in terraform.blocks("variable") for name in block}
+    assert asked["stream"]["default"] is asked["broker_on_pubsub"]["default"] is False
+    topic = resources["google_pubsub_topic.events"]
+    assert topic["count"] == "${var.stream ? 1 : 0}"
+    assert topic["message_retention_duration"] == "${var.stream_retention_hours * 3600}s"
+    assert "<= 35" in str(asked["stream_retention_hours"]["validation"])
+    assert all("var.stream" in terraform.local_values()[name] for name in ("on_topic", "on_stream"))
+
+
 def test_google_keeps_no_line_about_a_request() -> None:
     resources = terraform.resources()
     left_out = resources["google_logging_project_exclusion.requests"]["filter"]
@@ -109,6 +135,8 @@ def test_one_scheduler_runs_and_every_process_is_one_that_the_image_knows() -> N
     pools = terraform.resources()["google_cloud_run_v2_worker_pool.background"]["for_each"]
     assert pools["beat"]["instances"] == 1
     assert set(pools) == {"worker", "beat"}
+    entry = (REPOSITORY / "leafloaf" / "deployment" / "leafloaf").read_text()
+    assert all(f"\n{name})" in entry for name in pools)
 
 
 def test_the_files_are_formatted() -> None:

@@ -23,7 +23,7 @@ from leafloaf.storefront.instruments import STALE
 from personalization.recommending import mishaps
 from tests.access.matrix import routes
 from tests.calls import Api, cart, interaction, one_of_each, search
-from tests.observability.exposed import Exposed, key
+from tests.observability.exposed import Exposed, key, read
 
 MOST_QUERIES = 15
 MARK = "mkd7731"
@@ -32,13 +32,6 @@ MARK = "mkd7731"
 @pytest.fixture
 def api(transactional_db: None) -> Api:
     return Api(keys.create("Prometheus", ApiClient.Kind.SECRET), Client())
-
-
-def read(api: Api) -> Exposed:
-    exposition.forget()
-    answer = api.get("/metrics")
-    assert answer.status_code == 200
-    return Exposed(answer.content.decode())
 
 
 def risen(api: Api, act: Callable[[], Any], prefix: str) -> dict[Any, float]:

@@ -1,14 +1,16 @@
 """The aggregates in Postgres and the views in BigQuery: the same numbers of the same events, by two roads."""
 
 import io
+import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from pytest_django import Settings
 
 from capture import log, sinks
@@ -25,7 +27,11 @@ from personalization.models import (
     DailyProduct,
     DailySupplier,
 )
-from privacy.models import Subject
+from privacy import holders
+from privacy.erasure import requests
+from privacy.exporting import making
+from privacy.holders import Presence, Task
+from privacy.models import Actor, Subject
 from tests.capture import stores
 from tests.conftest import memory_configuration
 from tests.personalization.busy_shop import Shop
@@ -100,6 +106,67 @@ def test_every_view_says_what_postgres_says(warehouse: BigQuerySink, stack: Thro
     assert is_telling()
 
 
+def test_late_events_and_the_erasure_of_a_person_change_both_alike(
+    warehouse: BigQuerySink, stack: ThrowawayStack
+) -> None:
+    standin = Standin(stack.environment["BIGQUERY_ENDPOINT"])
+    now = early_enough(warehouse, standin)
+    Shop(seed=3, now=now).open(batches=12, size=40)
+    counted(now)
+    agree(warehouse, now)
+    Shop(seed=4, now=now).open(batches=12, size=40)  # of the same days, after those were counted
+    deliver_some_twice(warehouse, standin)
+    counted(now)
+    agree(warehouse, now)
+    before = view(warehouse, "user_category_preferences"), view(warehouse, "daily_popular_products")
+    for user_id in ("shopper_1", "shopper_2"):
+        erase(user_id, standin)
+    now = time_of(warehouse)
+    aggregates.rebuild(now)  # the category that an erased event named is otherwise kept
+    agree(warehouse, now)
+    after = view(warehouse, "user_category_preferences"), view(warehouse, "daily_popular_products")
+    assert len({row["user_id"] for row in before[0]}) == len({row["user_id"] for row in after[0]}) + 2
+    assert sum(row["purchases"] for row in before[1]) > sum(row["purchases"] for row in after[1])
+
+
+def counted(now: datetime) -> None:
+    call_command("drain", all=True, stdout=io.StringIO())
+    aggregates.rebuild(now)
+
+
+def erase(user_id: str, standin: Standin) -> None:
+    """By every holder, after BigQuery has let go of what was streamed."""
+    OutboxBatch.objects.update(delivered_at=F("delivered_at") - timedelta(hours=2))
+    standin.advance(2 * 3600)
+    scope = making.scope_of(Subject.objects.get(user_id=user_id))
+    requests.open_for(user_id, Actor.USER, timedelta(0))
+    tasks = {
+        name: Task(scope, holders.get(name).plan(scope), datetime.now(UTC)) for name in holders.enabled()
+    }
+    for name, task in tasks.items():
+        while holders.get(name).erase([task])[0].again_at:
+            time.sleep(0.05)
+    assert holders.get("bigquery").verify(tasks["bigquery"]).presence == Presence.ABSENT
+    Subject.objects.filter(user_id=user_id).delete()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns"])
+def test_weekday_and_hour_are_the_shops_in_both(
+    warehouse: BigQuerySink, stack: ThrowawayStack, settings: Settings, zone: str
+) -> None:
+    standin = Standin(stack.environment["BIGQUERY_ENDPOINT"])
+    before = early_enough(warehouse, standin)
+    Shop(seed=6, now=before).open(batches=8, size=40)
+    call_command("drain", all=True, stdout=io.StringIO())
+    usual = view(warehouse, "temporal_patterns")
+    settings.TIME_ZONE = zone
+    call_command("setup_bigquery", stdout=io.StringIO())
+    aggregates.rebuild(before)
+    agree(warehouse, before)
+    ours = {(row["weekday"], row["hour"]): row["searches"] for row in view(warehouse, "temporal_patterns")}
+    assert ours != {(row["weekday"], row["hour"]): row["searches"] for row in usual}
+
+
 def early_enough(sink: BigQuerySink, standin: Standin) -> datetime:
     """The time by BigQuery's clock, which other tests advance, and not just before a new day."""
     now = time_of(sink)
@@ -147,13 +214,40 @@ def test_a_view_that_was_changed_is_drift_and_is_renewed(warehouse: BigQuerySink
     assert "as the vocabulary has them" in output.getvalue()
 
 
+def test_one_view_has_every_event_once(warehouse: BigQuerySink, stack: ThrowawayStack) -> None:
+    standin = Standin(stack.environment["BIGQUERY_ENDPOINT"])
+    now = early_enough(warehouse, standin)
+    Shop(seed=5, now=now).open(batches=6, size=40)
+    call_command("drain", all=True, stdout=io.StringIO())
+    deliver_some_twice(warehouse, standin)
+    shown = view(warehouse, "events")
+    lasting = aggregates.first_day(now)
+    logged = {event.event_id: event for event in Event.objects.all() if event.received_at.date() >= lasting}
+    assert len(shown) == len(logged) > 100
+    assert {row["event_id"] for row in shown} == set(logged)
+    for row in shown:
+        event = logged[row["event_id"]]
+        assert (row["event_type"], row["timestamp"]) == (event.event_type, event.received_at)
+        assert row["user_id"] == (str(event.subject_id) if event.subject_id else None)
+        details = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
+        for name in ("product_id", "action", "order_id", "surface", "interaction_type"):
+            assert details.get(name) == event.payload.get(name)
+        assert len(details.get("items") or []) == len(event.payload.get("items") or [])
+    counted = warehouse.client.query_and_wait(
+        f"SELECT COUNT(*) AS orders FROM `{warehouse.project}.{warehouse.dataset}.events` "
+        "WHERE JSON_VALUE(details, '$.order_id') IS NOT NULL AND event_type = 'order'"
+    )
+    orders = sum(event.event_type == "order" for event in logged.values())
+    assert next(iter(counted)).orders == orders > 0
+
+
 def test_an_empty_shop_has_empty_views(warehouse: BigQuerySink) -> None:
     views = [
         table.table_id
         for table in warehouse.client.list_tables(warehouse.dataset)
         if table.table_type == "VIEW"
     ]
-    assert len(views) == 13
+    assert len(views) == 14
     assert [name for name in views if not name.endswith("_once") and view(warehouse, name)] == []
 
 

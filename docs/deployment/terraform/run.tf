@@ -12,6 +12,13 @@ locals {
     BIGQUERY_PROJECT        = var.project
     BIGQUERY_DATASET        = google_bigquery_dataset.analytics.dataset_id
     BIGQUERY_LOCATION       = var.region
+    ENABLE_SPANNER          = var.graph ? "true" : "false"
+    SPANNER_PROJECT         = var.graph ? var.project : ""
+    SPANNER_INSTANCE        = var.graph ? "leafloaf" : ""
+    ENABLE_PUBSUB           = var.stream ? "true" : "false"
+    PUBSUB_PROJECT          = var.stream ? var.project : ""
+    PUBSUB_RETENTION_HOURS  = tostring(var.stream_retention_hours)
+    CELERY_BROKER_URL       = var.broker_on_pubsub ? "gcpubsub://projects/${var.project}" : "" # Redis
     GOOGLE_READER_ACCOUNT   = google_service_account.account["reader"].email
     GOOGLE_ERASER_ACCOUNT   = google_service_account.account["eraser"].email
     GOOGLE_VERIFIER_ACCOUNT = google_service_account.account["verifier"].email

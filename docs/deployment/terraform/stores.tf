@@ -44,3 +44,15 @@ resource "google_bigquery_dataset" "analytics" {
   delete_contents_on_destroy = false
   depends_on                 = [google_project_service.used]
 }
+
+# The topic as `setup_pubsub` wants it. Messages stay in the region, whoever publishes or subscribes from where.
+resource "google_pubsub_topic" "events" {
+  count                      = var.stream ? 1 : 0
+  name                       = "leafloaf-events"
+  message_retention_duration = "${var.stream_retention_hours * 3600}s"
+  depends_on                 = [google_project_service.used]
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+}

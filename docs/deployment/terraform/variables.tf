@@ -66,3 +66,32 @@ variable "retention_days" {
   type        = number
   default     = 90
 }
+
+variable "graph" {
+  description = "Whether the graph memory is kept in Spanner, too: it has the price of an instance (docs/graph.md)."
+  type        = bool
+  default     = false
+}
+
+variable "stream" {
+  description = "Whether events go to a topic of Pub/Sub, too (docs/streams.md)."
+  type        = bool
+  default     = false
+}
+
+variable "stream_retention_hours" {
+  description = "How long the topic keeps messages: every erasure waits for it. 35 at most, as PUBSUB_RETENTION_HOURS."
+  type        = number
+  default     = 24
+
+  validation {
+    condition     = var.stream_retention_hours >= 1 && var.stream_retention_hours <= 35
+    error_message = "From 1 to 35 hours: an erasure has 72, and a dead letter is kept twice as long."
+  }
+}
+
+variable "broker_on_pubsub" {
+  description = "Whether wake-ups go over Pub/Sub and not over Redis (docs/deployment.md)."
+  type        = bool
+  default     = false
+}

@@ -15,4 +15,10 @@ is stopped. What it cannot do it refuses with `notImplemented`; it never nods.
     queries.py     running a statement; parameters.py, its parameters; cells.py, its rows as JSON
     jobs.py        jobs and their pages
     api.py         the routes
+
+With `--write-port P` it answers google-cloud-bigquery-storage on that port too, over the same file:
+
+    write_rows.py     protobuf rows, and which descriptions of them fit a table
+    write_streams.py  pending streams: appended to, finalized, committed
+    write_api.py      the calls of BigQueryWrite over gRPC
 """

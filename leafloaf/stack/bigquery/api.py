@@ -43,6 +43,12 @@ QUERY_KEYS = {
 
 def build(folder: pathlib.Path) -> tuple[App, Store]:
     """The stand-in over the file in a folder, ready to be served, and the file, to be closed."""
+    app, catalogue = opened(folder)
+    return app, catalogue.rows
+
+
+def opened(folder: pathlib.Path) -> tuple[App, Catalogue]:
+    """The same, with what there is in the file, for another API over it."""
     app = App("bigquery")
     store = Store(folder, app.clock)
     catalogue = Catalogue(store)
@@ -51,7 +57,7 @@ def build(folder: pathlib.Path) -> tuple[App, Store]:
     _add_tables(app, catalogue, runner)
     _add_rows(app, catalogue)
     _add_jobs(app, Jobs(runner))
-    return app, store
+    return app, catalogue
 
 
 # Datasets

@@ -152,7 +152,7 @@ class Store:
                     seen.add(insert_id)
                 fresh.append({**row, INSERT_ID: insert_id})
             if fresh:
-                _write(connection, table, fresh, now)
+                write(connection, table, fresh, now)
             _purge(connection, table, now)
 
     def _recent_ids(
@@ -203,10 +203,17 @@ def save(connection: duckdb.DuckDBPyConnection, kind: str, key: Key, resource: d
         )
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]], now: dt.datetime
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    rows: list[dict[str, Any]],
+    streamed_at: dt.datetime | None,
 ) -> None:
-    """One statement over one JSON text: 500 rows in milliseconds, where executemany takes seconds."""
+    """One statement over one JSON text: 500 rows in milliseconds, where executemany takes seconds.
+
+    Args:
+        streamed_at: when they got into the streaming buffer; None for rows that never were there.
+    """
     columns = [(quoted(f.name), f.type == "BYTES") for f in table.fields]
     names = ", ".join(name for name, _ in columns)
     values = ", ".join(f"from_base64(r.{name})" if is_bytes else f"r.{name}" for name, is_bytes in columns)
@@ -214,7 +221,7 @@ def _write(
     connection.execute(
         f"INSERT INTO {table.sql_name} ({names}, {STREAMED_AT}, {INSERT_ID})"  # noqa: S608
         f" SELECT {values}, ?, r.{INSERT_ID} FROM (SELECT unnest(from_json(?, ?)) AS r)",
-        [now, json.dumps(rows), structure],
+        [streamed_at, json.dumps(rows), structure],
     )
 
 

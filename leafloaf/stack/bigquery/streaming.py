@@ -90,7 +90,7 @@ def _sort(table: Table, request: dict[str, Any], now: dt.datetime) -> Sorted:
     for index, sent in enumerate(request["rows"]):
         try:
             row = check(sent.get("json"))
-            _check_partition(table, row, now)
+            check_partition(table, row, now)
         except rows.RefusedRow as refused:
             found.refused[index] = refused
         else:
@@ -108,7 +108,7 @@ def _errors(found: Sorted, *, skip: bool) -> list[dict[str, Any]]:
     return errors
 
 
-def _check_partition(table: Table, row: dict[str, Any], now: dt.datetime) -> None:
+def check_partition(table: Table, row: dict[str, Any], now: dt.datetime) -> None:
     """Streaming reaches from 10 years back to 1 year ahead; other dates need a load job."""
     value = row.get(table.partition_field or "")
     if value is None:
