@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import document, machine
+from bench.capture.clients import BadAnswer
 from bench.figures import Table
 
 PARTS = ("ingest", "drain", "wal", "lag", "away", "search", "warehouse")
@@ -17,7 +18,10 @@ def main() -> None:
     what, arguments = "capture", sys.argv[1:]
     if arguments and arguments[0] in BENCHES:
         what, *arguments = arguments
-    BENCHES[what](arguments)
+    try:
+        BENCHES[what](arguments)
+    except BadAnswer as error:  # else the log of the application has it, which never says what was answered
+        sys.exit(f"A server did not answer as it should: {error}")
 
 
 def search(arguments: list[str]) -> None:

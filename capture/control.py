@@ -110,9 +110,17 @@ def back_fill(name: str, since: date | None = None, *, by: str, because: str = "
     events = _events(again)
     replayed = DeadLetter.objects.filter(sink=name, state=DeadLetter.State.REPLAYED, replay_batch__in=again)
     replayed.update(state=DeadLetter.State.PENDING)
-    batches = again.update(
-        state=STATES.SEALED, available_at=Now(), delivered_at=None, recounted_at=None, held=None
-    )
+    values: dict[str, Any] = {
+        "state": STATES.SEALED,
+        "available_at": Now(),
+        "delivered_at": None,
+        "recounted_at": None,
+        "held": None,
+    }
+    # What was delivered has kept its promise, and the store may have lost the rows since. Of a blocked batch nobody
+    # knows what was committed.
+    batches = again.filter(state=STATES.DELIVERED).update(promised=None, **values)
+    batches += again.update(**values)
     Sink.objects.filter(name=name).update(delivered=F("delivered") - uncounted)
     audit.record(by, "back-fill sink", name, reason=because, since=str(since), batches=batches, events=events)
     return BackFill(name, since, batches, events)

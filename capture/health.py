@@ -22,6 +22,8 @@ THINNED = (
 )
 """How old readings are of which one is kept for so much time: the worst, so that no chart's worst moment is lost."""
 STALE_AFTER = timedelta(minutes=2)
+NOT_PUBLIC = (quotas.KIND,)
+"""Kinds of notices that `/health` neither tells nor minds, for anybody may ask it: what the shop spends is its own."""
 
 OLDEST_UNSEALED = """
     SELECT count(*), min(received_at) FROM capture_event
@@ -138,7 +140,7 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     capture = {name: _state(name, readings.get(name)) for name in settings.SINKS}
     newest = max((found.taken_at for found in readings.values()), default=None)
     is_stale = newest is None or now - newest > STALE_AFTER
-    noticed = notices.sentences()
+    noticed = notices.sentences(without=NOT_PUBLIC)
     held = horizon.latest()
     well = (
         all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale and not noticed

@@ -1,6 +1,9 @@
-"""What tasks have to tell staff: stored when it is found out, read by `/health` and the pages."""
+"""What tasks have to tell staff: stored when it is found out, read by `/health` and the pages.
 
-from collections.abc import Sequence
+Everybody may ask `/health`: what only staff may know is of a kind that it leaves out (`health.NOT_PUBLIC`).
+"""
+
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
 
@@ -19,11 +22,11 @@ def replace(kind: str, sentences: Sequence[str]) -> None:
         )
 
 
-def sentences() -> list[str]:
-    """All of them, the oldest first."""
-    return [notice.sentence for notice in current()]
+def sentences(without: Collection[str] = ()) -> list[str]:
+    """Those of all other kinds, the oldest first."""
+    return [notice.sentence for notice in current(without)]
 
 
-def current() -> list[Notice]:
-    """All of them, the oldest first, with what found them and when."""
-    return list(Notice.objects.order_by("first_seen_at", "id")[:20])
+def current(without: Collection[str] = ()) -> list[Notice]:
+    """Those of all other kinds, the oldest first, with what found them and when."""
+    return list(Notice.objects.exclude(kind__in=without).order_by("first_seen_at", "id")[:20])

@@ -14,16 +14,42 @@ logger = logging.getLogger(__name__)
 
 
 class Unanswered(Exception):
-    """The store could not be asked; what was found before still stands."""
+    """Stores could not be asked; what was found of them before still stands.
+
+    Attributes:
+        found: where stores differ as far as is known, those that were asked and those that were not.
+    """
+
+    def __init__(self, said: str, found: Sequence[SchemaDrift] = ()) -> None:
+        super().__init__(said)
+        self.found = found
 
 
 def run() -> list[SchemaDrift]:
     """Compares the tables of every sink that has some and is on; stores and returns where they differ.
 
     Raises:
-        Unanswered: see there.
+        Unanswered: see there; every other sink was compared all the same.
     """
-    found = [drift for name in settings.SINKS if sinks.is_enabled(name) for drift in _of_sink(name)]
+    found: list[SchemaDrift] = []
+    failed: list[Unanswered] = []
+    for name in filter(sinks.is_enabled, settings.SINKS):
+        try:
+            found += _of_sink(name)
+        except Unanswered as error:
+            failed.append(error)
+            found += stored(name)
+    _tell(found)
+    if failed:
+        raise Unanswered("; ".join(str(error) for error in failed), found) from failed[0].__cause__
+    return found
+
+
+def stored(name: str) -> list[SchemaDrift]:
+    return list(SchemaDrift.objects.filter(sink=name).order_by("table", "column", "id"))
+
+
+def _tell(found: Sequence[SchemaDrift]) -> None:
     drifting = {name: sum(drift.sink == name for drift in found) for name in settings.SINKS}
     sentences = [
         f"{name} differs from the vocabulary in {count} places; `manage.py check_schema` lists them."
@@ -31,7 +57,6 @@ def run() -> list[SchemaDrift]:
         if count
     ]
     notices.replace("schema", sentences)
-    return found
 
 
 def _of_sink(name: str) -> list[SchemaDrift]:
@@ -60,4 +85,4 @@ def store(name: str, found: Sequence[Difference]) -> list[SchemaDrift]:
     )
     if found:
         logger.error("%s differs from the vocabulary in %s places.", name, len(found))
-    return list(SchemaDrift.objects.filter(sink=name).order_by("table", "column", "id"))
+    return stored(name)

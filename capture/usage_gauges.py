@@ -19,7 +19,7 @@ BYTES = gauge(
 REQUESTS = gauge("leafloaf_bigquery_requests_today", "Requests of today, likewise.", "table", "mode")
 LARGEST = gauge(
     "leafloaf_bigquery_largest_request_rows",
-    "Rows of the largest request of today: LeafLoaf never puts more than 500 into one.",
+    "Rows of today's largest streaming request: LeafLoaf never puts more than 500 into one.",
 )
 LIMIT = gauge(
     "leafloaf_bigquery_limit_used_ratio",
@@ -46,7 +46,7 @@ def read() -> Iterable[Metric]:
             readings.add(ROWS, one.rows, one.table_name, one.mode)
             readings.add(BYTES, one.sent_bytes, one.table_name, one.mode)
             readings.add(REQUESTS, one.requests, one.table_name, one.mode)
-        readings.add(LARGEST, max((one.largest_rows for one in found.tables), default=0))
+        readings.add(LARGEST, quotas.largest_rows(found.tables))
         for limit in quotas.of_requests(found.tables):
             if not limit.is_own:
                 readings.add(LIMIT, limit.share, limit.key)

@@ -1,5 +1,6 @@
 """What Celery calls for personalization; each task is a management command too."""
 
+import threading
 from datetime import UTC, datetime
 
 from celery import shared_task
@@ -10,6 +11,8 @@ from personalization.graph_copy import drawing
 from personalization.learning import fitting
 from personalization.recommending import attribution, exposures
 from personalization.signals import forgetting
+
+_settling = threading.Lock()
 
 
 @shared_task(soft_time_limit=280)
@@ -54,9 +57,15 @@ def forget_old_signals() -> None:
     forgetting.forget_old()
 
 
-@shared_task(soft_time_limit=280)
+@shared_task
 def settle_graph() -> None:
-    drawing.settle_if_on()
+    """One at a time in a process, so that a slow Spanner holds one thread only."""
+    if not _settling.acquire(blocking=False):
+        return
+    try:
+        drawing.settle_if_on()
+    finally:
+        _settling.release()
 
 
 @shared_task

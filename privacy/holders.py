@@ -60,6 +60,10 @@ class Plan:
     claimed: int = 0
 
 
+NEVER_USED = "never_used"
+"""In a plan's details: nothing was ever sent to the place, and a certificate says no more of it than that."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One person's step, as a holder gets it. `purged_at` is when `erase` last ended, None before."""

@@ -5,6 +5,8 @@ Invariants:
   for by then the log is empty of them and nothing is on its way (`capture.holders.log`).
 * Nothing is `absent` before the longest time has passed for which topic, subscriptions, dead letters and snapshots keep
   what was published by then, the deletion message itself included. How long that is, is read from Pub/Sub each time.
+* What was found to keep messages while an erasure waits is remembered by name and read until the end, for it may be
+  cut off the topic and hand out what it has all the same; so is the topic itself, should the settings name another.
 * Without a topic nothing is known: its subscriptions may go on handing out what they had.
 
 What subscribers have taken out is theirs to erase (docs/streams.md).
@@ -27,7 +29,18 @@ from capture.models import DeadLetter, OutboxBatch
 from capture.records import Record, encoder
 from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
 from capture.sinks.google_accounts import ERASER, READER, VERIFIER
-from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
+from privacy.holders import (
+    NEVER_USED,
+    BaseHolder,
+    Finding,
+    NeedsAttention,
+    NotNow,
+    Plan,
+    Presence,
+    Purged,
+    Scope,
+    Task,
+)
 
 if TYPE_CHECKING:  # Google's client costs memory, and holders are made in shops that have no stream
     from capture.sinks.pubsub import PubSubSink
@@ -43,6 +56,8 @@ OLDEST_IN_SNAPSHOT = timedelta(days=7)
 """Pub/Sub documentation, "Snapshot overview": it expires before it has a message that is older."""
 SENT, TOLD = "sent_at", "told_at"
 """In a plan's details: when the last of their messages was published, and when subscribers were told."""
+TOPIC, KEPT = "topic", "kept"
+"""And by which topic, and what kept its messages since: names, and seconds."""
 
 
 class PubSubHolder(BaseHolder):
@@ -60,12 +75,13 @@ class PubSubHolder(BaseHolder):
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         if not in_use.was_sent_anything(NAME):
-            return [Purged() for _ in tasks]
+            return [Purged(details=task.plan.details | {NEVER_USED: True}) for task in tasks]
         with told():
-            now = datetime.now(UTC)
-            found = kept(ERASER)
-            tell([task for task in tasks if TOLD not in task.plan.details])
-        return [waiting(since_told(task, now), found, now) for task in tasks]
+            found = kept_of(tasks, ERASER)
+            topic = tell([task for task in tasks if TOLD not in task.plan.details])
+        now = datetime.now(UTC)  # reading and telling may take minutes: what is told counts from here
+        since = [since_told(task, now, topic, one) for task, one in zip(tasks, found, strict=True)]
+        return [waiting(task, one, now) for task, one in zip(since, found, strict=True)]
 
     def verify(self, task: Task) -> Finding:
         return self.verify_all([task])[0]
@@ -75,7 +91,7 @@ class PubSubHolder(BaseHolder):
         if not in_use.was_sent_anything(NAME):
             return [Finding(Presence.ABSENT, said="nothing was ever sent") for _ in tasks]
         try:
-            found = kept(VERIFIER)
+            found = kept_of(tasks, VERIFIER)
         except NotConfigured:
             same = in_use.unread()
         except Misconfigured as error:
@@ -85,7 +101,7 @@ class PubSubHolder(BaseHolder):
         except BatchRefused as error:
             same = Finding(Presence.UNSUPPORTED, said=words(error))
         else:
-            return [finding(task, found) for task in tasks]
+            return [finding(task, one) for task, one in zip(tasks, found, strict=True)]
         return [same for _ in tasks]
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,6 +147,48 @@ def kept(part: str) -> "list[Keeper]":
     return pubsub_retention.keepers(configured(part))
 
 
+def kept_of(tasks: Sequence[Task], part: str) -> "list[list[Keeper]]":
+    """Whatever keeps, of each of these people, what was published; each thing is read once for all of them."""
+    from capture.sinks import pubsub_retention
+
+    sink = configured(part)
+    paths = {sink.path} | {task.plan.details.get(TOPIC, sink.path) for task in tasks}
+    on = {path: pubsub_retention.keepers(sink, path) for path in sorted(paths)}
+    again: dict[Keeper, list[Keeper]] = {}
+
+    def of(task: Task) -> "list[Keeper]":
+        found = [one for path in {sink.path, task.plan.details.get(TOPIC, sink.path)} for one in on[path]]
+        lost = [one for one in remembered(task) if not pubsub_retention.is_among(one, found)]
+        for one in lost:
+            again[one] = again[one] if one in again else pubsub_retention.again(sink, one)
+        return found + [keeper for one in lost for keeper in again[one]]
+
+    return [of(task) for task in tasks]
+
+
+def remembered(task: Task) -> "list[Keeper]":
+    """What was found when subscribers were told, and at each look since."""
+    from capture.sinks.pubsub_retention import Keeper
+
+    return [
+        Keeper(name, timedelta(seconds=keeps), before=timedelta(seconds=before))
+        for name, keeps, before in task.plan.details.get(KEPT, [])
+    ]
+
+
+def as_remembered(found: "Sequence[Keeper]") -> list[tuple[str, float, float]]:
+    """What to look for by name the next time; of a circle only that it is there, for it may be broken by then."""
+    from capture.sinks.pubsub_retention import FOR_EVER
+
+    return sorted(
+        {
+            (keeper.name, keeper.keeps.total_seconds(), keeper.before.total_seconds())
+            for keeper in found
+            if keeper.keeps < FOR_EVER
+        }
+    )
+
+
 def kept_for(found: "Sequence[Keeper]") -> timedelta:
     """How old a message can be that is still kept; what a snapshot has is no older than `OLDEST_IN_SNAPSHOT`."""
     from capture.sinks import pubsub_retention
@@ -139,8 +197,8 @@ def kept_for(found: "Sequence[Keeper]") -> timedelta:
     return max(longest, OLDEST_IN_SNAPSHOT) if any(keeper.until for keeper in found) else longest
 
 
-def tell(tasks: Sequence[Task]) -> None:
-    """Publishes a message for each of these people, all of them or none."""
+def tell(tasks: Sequence[Task]) -> str:
+    """Publishes a message for each of these people, all of them or none; returns the topic's path."""
     from capture.sinks import pubsub_messages
     from capture.sinks.pubsub_answers import FAILURES, classified
 
@@ -156,11 +214,14 @@ def tell(tasks: Sequence[Task]) -> None:
             sink.publish(request)
     except FAILURES as error:
         raise classified(error) from error
+    return sink.path
 
 
-def since_told(task: Task, now: datetime) -> Task:
-    """The task, with the time when subscribers were told."""
-    details = {TOLD: now.isoformat()} | task.plan.details
+def since_told(task: Task, now: datetime, topic: str, found: "Sequence[Keeper]") -> Task:
+    """The task, with when and by which topic subscribers were told, and what keeps messages of it now."""
+    first = {TOLD: now.isoformat(), TOPIC: topic}
+    details = {name: value for name, value in (first | task.plan.details).items() if name != NEVER_USED}
+    details[KEPT] = as_remembered(found)
     return replace(task, plan=replace(task.plan, details=details))
 
 

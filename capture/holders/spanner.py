@@ -9,7 +9,7 @@ Invariants:
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from django.conf import settings
 
 from capture.holders import in_use
 from capture.holders.in_use import NotConfigured
+from capture.models import Sink
 from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
 from capture.sinks.google_accounts import ERASER, READER, VERIFIER
 from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from capture.sinks.spanner import SpannerSink
 
 NAME = "spanner"
-RECOVERABLE = timedelta(hours=1)
-"""How long Spanner can be asked for an earlier state, unless a database keeps more (`version_retention_period`)."""
 SAID = {
     "Person": "You as the graph has you: when this was written, and what was inferred as far as you allow it.",
     "Viewed": "Products that you looked at: how often, when first and last, and what that still says.",
@@ -50,7 +49,8 @@ class SpannerHolder(BaseHolder):
     title = "The graph memory, copied to where graphs are asked"
 
     def is_on(self) -> bool:
-        return bool(settings.ENABLE_SPANNER) or in_use.was_sent_anything(NAME)
+        """The sink's row is there before anybody's is: who writes people beside the outbox makes it first."""
+        return bool(settings.ENABLE_SPANNER) or Sink.objects.filter(name=NAME).exists()
 
     def plan(self, scope: Scope) -> Plan:
         if scope.before:
@@ -69,7 +69,8 @@ class SpannerHolder(BaseHolder):
         if task.scope.before:
             return Finding.of(0)
         try:
-            found = _rows(sink(VERIFIER), task.scope)
+            verifier = sink(VERIFIER)
+            found, kept = _rows(verifier, task.scope), verifier.kept_for()
         except NotConfigured:
             return in_use.unread()
         except Misconfigured as error:
@@ -78,7 +79,7 @@ class SpannerHolder(BaseHolder):
             return Finding(Presence.UNREACHABLE, said=words(error))
         except BatchRefused as error:
             return Finding(Presence.UNSUPPORTED, said=words(error))
-        until = (task.purged_at or datetime.now(UTC)) + RECOVERABLE
+        until = (task.purged_at or datetime.now(UTC)) + kept
         return Finding.of(found, None if found else until)
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -40,6 +40,11 @@ TOO_LARGE = 413
 UNKNOWN_COLUMN = "no such field"
 LEAST_QUERIED = 10 * KIB * KIB
 """A query is charged for so many bytes of a table at least (BigQuery documentation, "Pricing", on-demand)."""
+REQUEST_ROWS = 500
+"""So many rows a request at most are recommended (BigQuery documentation, "Quotas and limits", streaming inserts).
+
+A batch may have more: it was sealed for pending streams.
+"""
 TABLE_CHECK_SECONDS = 10.0
 """How long the answer to "is the table as the vocabulary has it?" is believed."""
 
@@ -117,7 +122,7 @@ class BigQuerySink(BaseSink, Acting):
         return bigquery_schema.view_of(self.table(event_type))
 
     def deliver(self, batch: Batch) -> None:
-        """A batch that has promised streams is theirs, also after the method was changed."""
+        """A batch that has promised streams of these tables is theirs, also after the method was changed."""
         if (self.method == STORAGE_WRITE or batch.promised) and self.streams.deliver(batch):
             return
         self._insert_all(batch)
@@ -128,10 +133,10 @@ class BigQuerySink(BaseSink, Acting):
             records = [record for record in batch.records if record.event_type == event_type]
             if records and batch.is_repeated:
                 held = self.held(event_type, batch.label, records)
-                self._found(event_type, batch, [record for record in records if record.event_id in held])
+                self.count_found(event_type, batch, [record for record in records if record.event_id in held])
                 records = [record for record in records if record.event_id not in held]
-            if records:
-                refusals |= self.insert(event_type, batch, records)
+            for start in range(0, len(records), REQUEST_ROWS):
+                refusals |= self.insert(event_type, batch, records[start : start + REQUEST_ROWS])
         if refusals:
             raise RowsRefused(refusals)
 
@@ -168,7 +173,7 @@ class BigQuerySink(BaseSink, Acting):
             if (size := wire.taken()) is not None:
                 batch.meter.request(place_of(event_type), len(rows), size)
 
-    def _found(self, event_type: str, batch: Batch, records: Sequence[Record]) -> None:
+    def count_found(self, event_type: str, batch: Batch, records: Sequence[Record]) -> None:
         """Rows of an attempt whose answer was lost: they are counted like those that were acknowledged."""
         learn(records)
         rows = [row(record, batch.label) for record in records]

@@ -15,6 +15,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from capture import schema
@@ -60,8 +61,8 @@ REMEDY = (
 )
 
 Promise = Mapping[str, Any]
-"""Of one table: `stream`, its name; `events`, a checksum of which events of the batch the table is to show; `is_all`,
-whether all their rows are in the stream, none having been there before.
+"""Of one table: `table`, its path; `stream`, its name; `events`, a checksum of which events of the batch the table is
+to show; `is_all`, whether all their rows are in the stream, none having been there before.
 """
 
 
@@ -79,28 +80,44 @@ class Streams:
         Raises:
             Unavailable, Misconfigured, BatchRefused, RowsRefused: see there.
         """
-        if not batch.promised and self.falls_back():
-            return False
+        own = replace(batch, promised=self._own(batch.promised))
+        if not own.promised and (self.sink.method != STORAGE_WRITE or self.falls_back()):
+            return _leave(batch)
         try:
             kept = {
                 table: promise
-                for table, promise in batch.promised.items()
-                if self._is_done(table, promise, batch)
+                for table, promise in own.promised.items()
+                if self._is_done(table, promise, own)
             }
-            self._count_found(batch, kept)
-            fresh = self._filled(_open(batch, kept), batch)
+            self._count_found(own, kept)
+            fresh = self._filled(_open(own, kept), own)
         except Unspoken as error:
-            if batch.promised or not self.is_local:
+            if own.promised or not self.is_local:
                 raise
             self._fall_back(error)
-            return False
+            return _leave(batch)
         if kept | fresh != batch.promised:
             batch.promise(kept | fresh)
-        for promise in fresh.values():
-            self._commit(promise, batch)
+        self._commit_all(fresh, batch)
         return True
 
+    def _commit_all(self, fresh: Promises, batch: Batch) -> None:
+        for promise in fresh.values():
+            try:
+                self._commit(promise, batch)
+            except Gone as error:  # the next attempt fills another
+                raise Unavailable(f"a stream was gone before it was committed: {error}") from error
+
     # What was promised before
+
+    def _own(self, promised: Promises) -> Promises:
+        """The promises, unless they are of another project's or dataset's tables, which this sink had before.
+
+        The path is compared that was asked for, as the stream's name is worded by the server.
+        """
+        paths = {table: path(self.sink, event_type) for event_type, table in schema.TABLES.items()}
+        is_own = all(promise.get("table") in {None, paths.get(table)} for table, promise in promised.items())
+        return promised if is_own else {}
 
     def _is_done(self, table: str, promise: Promise, batch: Batch) -> bool:
         """Has the stream committed; False when it never will be, and the table has to be written to anew.
@@ -147,6 +164,7 @@ class Streams:
             stream, more = ("", {}) if refused else self._stream(event_type, batch, rows)
             refusals |= refused | more
             promises[schema.TABLES[event_type]] = {
+                "table": path(self.sink, event_type),
                 "stream": stream,
                 "events": fingerprint(records),
                 "is_all": len(missing) == len(records),
@@ -156,12 +174,18 @@ class Streams:
         return promises
 
     def _missing(self, event_type: str, batch: Batch, records: Sequence[Record]) -> Sequence[Record]:
-        """The records that the table does not hold yet: an earlier attempt may have been by `insert_all`."""
+        """The records that the table does not hold yet.
+
+        Without a promised stream no stream was committed, so that `insert_all` has brought those that are there.
+        """
         if not records or not batch.is_repeated:
             return records
         held = self.sink.held(event_type, batch.label, records)
         found = [record for record in records if record.event_id in held]
-        batch.meter.found(place_of(event_type), sizes(found, batch.label))
+        if schema.TABLES[event_type] in batch.promised:
+            batch.meter.found(place_of(event_type), sizes(found, batch.label))
+        else:
+            self.sink.count_found(event_type, batch, found)
         return [record for record in records if record.event_id not in held]
 
     def _stream(
@@ -257,6 +281,13 @@ def fingerprint(records: Iterable[Record]) -> str:
     """Which events these are; against mistakes, not attackers."""
     ids = "\n".join(record.event_id for record in records)
     return hashlib.md5(ids.encode(), usedforsecurity=False).hexdigest()
+
+
+def _leave(batch: Batch) -> bool:
+    """Leaves the batch to `insert_all`: what was promised of other tables says nothing of these."""
+    if batch.promised:
+        batch.promise({})
+    return False
 
 
 def _open(batch: Batch, kept: Promises) -> Iterator[str]:

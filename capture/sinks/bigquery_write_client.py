@@ -202,7 +202,8 @@ def _request(
 
 def of_status(status: Status) -> exceptions.GoogleAPICallError:
     """The error that an answer carries, as if the call had ended with it."""
-    code = next(known for known in grpc.StatusCode if known.value[0] == status.code)
+    known = (code for code in grpc.StatusCode if code.value[0] == status.code)
+    code = next(known, grpc.StatusCode.UNKNOWN)
     error: exceptions.GoogleAPICallError = exceptions.from_grpc_status(
         code, status.message, details=list(status.details)
     )

@@ -32,7 +32,7 @@ UNFIT = (TypeError, ValueError, ArithmeticError, AttributeError, EncodeError)
 
 
 class UnfitRow(Exception):
-    """A value that cannot be written as its column's type; the text begins with the column."""
+    """A value that cannot be written as its column's type; the text begins with the column, and has not the value."""
 
 
 def described(columns: Sequence[schema.Column], name: str = NAME) -> descriptor_pb2.DescriptorProto:
@@ -85,8 +85,9 @@ def _fill(message: Any, columns: Sequence[schema.Column], document: dict[str, An
             continue
         try:
             _set(message, column, value, path)
-        except UNFIT as error:
-            raise UnfitRow(f"{path}{column.name}: {error}") from error
+        except UNFIT:  # whose text has the value in full, which may tell of a person
+            said = f"{path}{column.name}: this {type(value).__name__} is no {column.type}"
+            raise UnfitRow(said) from None
 
 
 def _set(message: Any, column: schema.Column, value: Any, path: str) -> None:
@@ -116,19 +117,19 @@ def _day(value: Any) -> int:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError("no text")
     return value
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or value != int(value):
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError("no whole number")
     return int(value)
 
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
+        raise TypeError("neither true nor false")
     return value
 
 

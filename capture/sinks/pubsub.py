@@ -6,6 +6,7 @@ which answers later and from another thread. Pub/Sub has no condition to publish
 the messages are sent again, and may be in the stream twice. `event_id` tells them.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -18,6 +19,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient, types
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from capture import retry
 from capture.records import learn
 from capture.sinks import google_accounts, pubsub_messages
 from capture.sinks.base import (
@@ -39,6 +41,9 @@ CHANNEL = (("grpc.max_reconnect_backoff_ms", 5_000), ("grpc.initial_reconnect_ba
 """Left alone, a connection that was away long is not tried again for two minutes."""
 UNFINISHED = 100
 """Batches of which it is remembered what was acknowledged."""
+REMEMBERED_SECONDS = 2 * retry.CEILING.total_seconds()
+"""And for how long: a batch is tried again sooner. One that another process finished may be filled in again later, and
+is wanted whole then."""
 
 
 class PubSubSink(BaseSink, Acting):
@@ -58,7 +63,7 @@ class PubSubSink(BaseSink, Acting):
         self.topic = topic
         self.endpoint = endpoint
         Acting.__init__(self, accounts, account)
-        self._acknowledged: OrderedDict[str, set[str]] = OrderedDict()
+        self._acknowledged: OrderedDict[str, tuple[float, set[str]]] = OrderedDict()
 
     def as_account(self, account: str) -> "PubSubSink":
         return PubSubSink(self.project, self.topic, self.endpoint, self.accounts, account)
@@ -98,9 +103,7 @@ class PubSubSink(BaseSink, Acting):
 
     def deliver(self, batch: Batch) -> None:
         learn(batch.records)
-        if not batch.is_repeated:  # or filled in again: what was acknowledged before is wanted once more
-            self._acknowledged.pop(batch.label, None)
-        done = self._acknowledged.get(batch.label, set())
+        done = self._already(batch)
         messages = [
             pubsub_messages.of_event(record, batch.label)
             for record in batch.records
@@ -143,10 +146,19 @@ class PubSubSink(BaseSink, Acting):
         """
         self.publisher.publish(request=types.PublishRequest.wrap(request), **self.how(timeout))
 
+    def _already(self, batch: Batch) -> set[str]:
+        """The events of the batch that this process had acknowledged lately, in attempts that did not end well."""
+        at, done = self._acknowledged.get(batch.label, (0.0, set()))
+        if batch.is_repeated and time.monotonic() - at < REMEMBERED_SECONDS:
+            return done
+        self._acknowledged.pop(batch.label, None)
+        return set()
+
     def _remember(self, label: str, request: Any) -> None:
         """So that a batch whose next request fails, or that had rows refused, does not send these again."""
-        done = self._acknowledged.setdefault(label, set())
+        done = self._acknowledged.get(label, (0.0, set()))[1]
         done.update(message.attributes["event_id"] for message in request.messages)
+        self._acknowledged[label] = time.monotonic(), done
         while len(self._acknowledged) > UNFINISHED:
             self._acknowledged.popitem(last=False)
 

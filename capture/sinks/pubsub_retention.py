@@ -3,6 +3,9 @@
 The topic keeps messages for whoever seeks back; each of its subscriptions keeps what was not acknowledged (and what
 was, where it is told to); a dead-letter topic begins to count anew with what it is given; a snapshot keeps what it has
 until it expires. What a subscriber has taken out is the subscriber's.
+
+What hung on the topic once goes on handing out what it has when it is cut off: a dead-letter topic whose subscription
+was deleted, or has another policy by now. Whoever waits says what there was, and that is read by its name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,26 +33,72 @@ class Missing(Misconfigured):
 
 @dataclass(frozen=True)
 class Keeper:
-    """What may still hand a message out so long after it was published; a snapshot, `until` then."""
+    """What may still hand a message out so long after it was published; a snapshot, `until` then.
+
+    `before` is how much of that it may have taken until the message came here.
+    """
 
     name: str
     keeps: timedelta
     until: datetime | None = None
+    before: timedelta = timedelta(0)
 
 
-def keepers(sink: "PubSubSink") -> list[Keeper]:
-    """Whatever keeps messages of the topic.
+def keepers(sink: "PubSubSink", path: str = "") -> list[Keeper]:
+    """Whatever keeps messages of the topic; of the sink's own unless another path is given.
 
     Raises:
         Missing: there is no topic.
         Unavailable, Misconfigured, BatchRefused: as for `deliver`.
     """
+    path = path or sink.path
     try:
-        return list(_of_topic(sink, sink.path, timedelta(0), ()))
+        found = list(_of_topic(sink, path, timedelta(0), ()))
+        return [*found, *_cut_off(sink, dead_letters_of(path), found)]
     except exceptions.NotFound as error:
         raise Missing(f"{type(error).__name__}: {error}") from error
     except FAILURES as error:
         raise classified(error) from error
+
+
+def dead_letters_of(path: str) -> str:
+    """The topic that `setup_pubsub` makes for what a subscriber of this one cannot use."""
+    return f"{path}-dead"
+
+
+def _cut_off(sink: "PubSubSink", path: str, found: Sequence[Keeper]) -> list[Keeper]:
+    """What keeps messages of that topic of dead letters, when no subscription leads there any more."""
+    if any(keeper.name == path for keeper in found):
+        return []
+    first = [keeper for keeper in found if not keeper.before]
+    try:
+        return list(_of_topic(sink, path, longest(first), ()))
+    except exceptions.NotFound:
+        return []
+
+
+def again(sink: "PubSubSink", known: Keeper) -> list[Keeper]:
+    """What is left of a keeper that was there once and is not reached from the topic any more, and hangs on it.
+
+    Raises:
+        Unavailable, Misconfigured, BatchRefused: as for `deliver`.
+    """
+    kind = known.name.split("/")[2]
+    try:
+        if kind == "topics":
+            return list(_of_topic(sink, known.name, known.before, ()))
+        if kind == "snapshots":
+            return list(_of_snapshot(sink, known.name))
+        return list(_of_subscription(sink, known.name, known.keeps, known.before, ()))
+    except exceptions.NotFound:
+        return []  # what a topic itself kept went with it; its subscriptions are known by their own names
+    except FAILURES as error:
+        raise classified(error) from error
+
+
+def is_among(known: Keeper, found: Sequence[Keeper]) -> bool:
+    """Whether it was read just now, as something that messages may come to as late as they could before."""
+    return any(keeper.name == known.name and keeper.before >= known.before for keeper in found)
 
 
 def _of_topic(sink: "PubSubSink", path: str, before: timedelta, above: Sequence[str]) -> Iterator[Keeper]:
@@ -60,7 +109,7 @@ def _of_topic(sink: "PubSubSink", path: str, before: timedelta, above: Sequence[
     """
     topic = sink.publisher.get_topic(topic=path, **sink.how())
     own = before + (topic.message_retention_duration or timedelta(0))
-    yield Keeper(path, own)
+    yield Keeper(path, own, before=before)
     for name in list(sink.publisher.list_topic_subscriptions(topic=path, **sink.how())):
         yield from _of_subscription(sink, name, own, before, (*above, path))
     for name in list(sink.publisher.list_topic_snapshots(topic=path, **sink.how())):
@@ -77,7 +126,7 @@ def _of_subscription(
     if found.detached:
         return
     keeps = max(own, before + (found.message_retention_duration or timedelta(0)))
-    yield Keeper(name, keeps)
+    yield Keeper(name, keeps, before=before)
     dead_letters = found.dead_letter_policy.dead_letter_topic
     if dead_letters in above:
         yield Keeper(name, FOR_EVER)

@@ -8,6 +8,7 @@ from google.api_core import exceptions
 
 from capture.sinks.pubsub import PubSubSink
 from capture.sinks.pubsub_answers import FAILURES, classified
+from capture.sinks.pubsub_retention import dead_letters_of
 
 ATTEMPTS = 10
 """How often a message is handed to a subscriber before it is a dead letter."""
@@ -35,7 +36,7 @@ def set_up(sink: PubSubSink, retention: timedelta, subscription: str = "") -> li
 
 
 def _subscriptions(sink: PubSubSink, retention: timedelta, name: str) -> Iterator[str]:
-    dead_letters = f"{sink.path}-dead"
+    dead_letters = dead_letters_of(sink.path)
     yield _topic(sink, dead_letters, None)
     yield _subscription(sink, f"{sink.topic}-dead", dead_letters, retention, {})
     policy = {"dead_letter_topic": dead_letters, "max_delivery_attempts": ATTEMPTS}

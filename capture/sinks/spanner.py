@@ -5,9 +5,9 @@ kept and written as they are now. So a batch that comes twice, late or in anothe
 wrongly (docs/decisions/0015-a-copy-of-the-state.md).
 
 Invariants:
-* A transaction reads the people's rows in Spanner first, which locks them, and only then what is remembered. Of two
-  workers with the same person the later to commit has read later: nobody writes an older state over a newer one, and
-  nobody who was erased meanwhile comes back.
+* A transaction reads the people's rows in Spanner first, which locks what every write of them sets, and only then
+  what is remembered. Of two workers with the same person the later to commit has read later: nobody writes an older
+  state over a newer one, and nobody who was erased meanwhile comes back.
 * Whose state cannot be had any more (erased, being erased, or not to be profiled) has every row removed.
 * A batch's account is written with the last of its changes.
 """
@@ -31,11 +31,10 @@ from capture.sinks.base import (
     Batch,
     Difference,
     Recount,
-    Unavailable,
 )
 from capture.sinks.google_accounts import READER, Accounts, Acting
 from capture.sinks.spanner_answers import FAILURES, classified
-from capture.sinks.spanner_calls import Connection, Seconds, until
+from capture.sinks.spanner_calls import SHORTEST, Connection, Seconds, until
 from capture.sinks.spanner_tables import ACCOUNT, Change, Key, Part, Source, Table, encoded
 
 PEOPLE_AT_ONCE, PRODUCTS_AT_ONCE = 100, 500
@@ -105,7 +104,13 @@ class SpannerSink(Connection, BaseSink, Acting):
     def differences(self, retention_days: int) -> Sequence[Difference]:
         live = self.live()
         found = spanner_tables.differences(spanner_tables.wanted(self.source), live)
-        return found + self._graph_differences()
+        return found + self._graph_differences() + self._kept_too_long()
+
+    def _kept_too_long(self) -> list[Difference]:
+        if (kept := self.kept_for()) <= SHORTEST:
+            return []
+        said = f"keeps what is erased for {kept}, not {SHORTEST} (version_retention_period)"
+        return [Difference(self.database.rpartition("/")[2], "", said, spanner_tables.BY_HAND)]
 
     def _graph_differences(self) -> list[Difference]:
         """A server that knows no property graphs, as Google's emulator, is not asked to have one."""
@@ -220,7 +225,7 @@ class SpannerSink(Connection, BaseSink, Acting):
                 return
             except exceptions.Aborted as error:
                 if seconds() <= pause:
-                    raise Unavailable(f"{type(error).__name__}: {error}") from error
+                    raise classified(error) from error
                 time.sleep(pause * (1 + random.random()))  # noqa: S311
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             except FAILURES as error:
@@ -244,9 +249,10 @@ class SpannerSink(Connection, BaseSink, Acting):
     def _read(
         self, table: Table, keys: Mapping[str, Any], transaction: Mapping[str, Any], seconds: Seconds
     ) -> Any:
-        request = {
-            "table": table.name, "columns": table.names[: table.key], "key_set": keys, "transaction": transaction
-        }  # fmt: skip
+        """Also the column that every write sets: Spanner locks cells, so a key alone would keep nobody from a row."""
+        written = [column.name for column in table.columns if column.is_commit_time]
+        columns = [*table.names[: table.key], *written]
+        request = {"table": table.name, "columns": columns, "key_set": keys, "transaction": transaction}
         return self.call(self.client.read, request, seconds)
 
     def _table(self, name: str) -> Table:

@@ -1,5 +1,7 @@
 """What Spanner's answers mean: again at once, later, never, or a person first."""
 
+import re
+
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 
@@ -23,8 +25,14 @@ NEEDS_A_PERSON = (
 NEVER = (exceptions.InvalidArgument, exceptions.OutOfRange, exceptions.AlreadyExists)
 
 
+QUOTED = re.compile(r"\[.*[\])]|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.DOTALL)
+"""Keys, which Spanner's words put in brackets, and pseudonyms: failures are kept, shown and printed."""
+
+
 def classified(error: Exception) -> Exception:
-    said = f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {QUOTED.sub('…', str(error))}"
+    if isinstance(error, exceptions.Aborted):
+        return Unavailable(type(error).__name__)  # what it says is whose row somebody else held
     if isinstance(error, exceptions.ResourceExhausted | exceptions.TooManyRequests):
         return OverQuota(said)
     if isinstance(error, NEEDS_A_PERSON) and not is_lost_session(error):

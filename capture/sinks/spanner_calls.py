@@ -7,6 +7,7 @@ environment behind our back.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,9 +23,9 @@ from google.cloud.spanner_v1.services.spanner.transports import SpannerGrpcTrans
 from google.cloud.spanner_v1.types import ResultSet
 
 from capture.sinks import google_accounts
-from capture.sinks.base import TIMEOUT_SECONDS, Unavailable
+from capture.sinks.base import TIMEOUT_SECONDS, Misconfigured, Unavailable
 from capture.sinks.spanner_answers import FAILURES, classified, is_lost_session
-from capture.sinks.spanner_tables import Live, Table, decoded
+from capture.sinks.spanner_tables import Live, Table, decoded, encoded
 
 TABLES = """
     SELECT table_name, COALESCE(parent_table_name, ''), COALESCE(row_deletion_policy_expression, '')
@@ -34,7 +35,15 @@ COLUMNS = """
     SELECT table_name, column_name, spanner_type, is_nullable
     FROM INFORMATION_SCHEMA.COLUMNS WHERE table_schema = ''
 """
+KEPT = """
+    SELECT option_value FROM INFORMATION_SCHEMA.DATABASE_OPTIONS
+    WHERE schema_name = '' AND option_name = 'version_retention_period'
+"""
+SHORTEST = timedelta(hours=1)
+"""What a database keeps of earlier states when nobody asked for more, and the least that it can."""
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 GRAPHS = "SELECT property_graph_name FROM INFORMATION_SCHEMA.PROPERTY_GRAPHS"
+PAGE = 5_000
 STRONG = {"single_use": {"read_only": {"strong": True}}}
 
 Answer = TypeVar("Answer")
@@ -104,8 +113,16 @@ class Connection:
             yield {column.name: decoded(column, value) for column, value in told}
 
     def rows_of(self, subject: str, table: Table) -> list[dict[str, Any]]:
-        """A person's rows of a table."""
-        return [*self.read(table, {"ranges": [{"start_closed": [subject], "end_closed": [subject]}]})]
+        """A person's rows of a table, a page at a time: one answer has at most 10 MiB."""
+        found: list[dict[str, Any]] = []
+        start: dict[str, Any] = {"start_closed": [subject]}
+        while True:
+            keys = {"ranges": [start | {"end_closed": [subject]}]}
+            page = [*self.read(table, keys, limit=PAGE)]
+            found += page
+            if len(page) < PAGE or table.key == 1:
+                return found
+            start = {"start_open": [encoded(page[-1][name]) for name in table.names[: table.key]]}
 
     def ask(self, query: str, parameters: Mapping[str, Any]) -> list[list[Any]]:
         """The rows of a query's answer, as of this moment.
@@ -141,6 +158,14 @@ class Connection:
             table: Live(columns.get(table, {}), parent, policy)
             for table, parent, policy in self.ask(TABLES, {})
         }
+
+    def kept_for(self) -> timedelta:
+        """How long this database can be asked for an earlier state.
+
+        Raises:
+            Unavailable, Misconfigured, BatchRefused: see `classified`.
+        """
+        return max((_period(str(row[0])) for row in self.ask(KEPT, {})), default=SHORTEST)
 
     def graphs(self) -> set[str]:
         """
@@ -181,6 +206,14 @@ class Connection:
             self._own.session = made.name
         name: str = self._own.session
         return name
+
+
+def _period(text: str) -> timedelta:
+    """As the option has it: a whole number and its unit, `7d`."""
+    told = text.strip("'\"")
+    if told[-1:] not in UNITS or not told[:-1].isdigit():
+        raise Misconfigured(f"version_retention_period is {text}, which says no time")
+    return timedelta(**{UNITS[told[-1]]: int(told[:-1])})
 
 
 def _plain(value: Any) -> Any:

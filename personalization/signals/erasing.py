@@ -30,8 +30,8 @@ def erase(subject_id: UUID) -> int:
         locked = Profile.objects.filter(pk=subject_id).select_for_update().count()
         products, _ = ProductHistory.objects.filter(subject_id=subject_id).delete()
         Profile.objects.filter(pk=subject_id).delete()
-        GraphDebt.objects.filter(pk=subject_id).delete()  # says who it is, and nothing else
-    return locked + products + kept_copies.drop(subject_id)
+        debts, _ = GraphDebt.objects.filter(pk=subject_id).delete()  # says who it is, and nothing else
+    return locked + products + debts + kept_copies.drop(subject_id)
 
 
 def left(subject_id: UUID) -> int:
@@ -40,7 +40,8 @@ def left(subject_id: UUID) -> int:
     Raises:
         redis.RedisError: it cannot be told.
     """
-    return rows(subject_id) + len(list(kept_copies.found(subject_id)))
+    debts = GraphDebt.objects.filter(pk=subject_id).count()
+    return rows(subject_id) + debts + len(list(kept_copies.found(subject_id)))
 
 
 def export(subject_id: UUID) -> Iterator[dict[str, Any]]:

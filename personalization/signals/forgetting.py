@@ -28,8 +28,8 @@ from privacy.consent import Consent
 logger = logging.getLogger(__name__)
 
 PEOPLE_AT_ONCE = 500
-NARROWING = ("personalization_enabled", "purchase_history", "price_tracking")
-"""The features whose memory is stored; what household inference says is worked out when it is asked for."""
+NARROWING = ("personalization_enabled", "purchase_history", "price_tracking", "household_inference")
+"""The features whose memory is stored; what household inference says is stored in copies only, which go by versions."""
 
 NEVER = "'\\xffffffff00'::bytea"
 """After every second that fits."""

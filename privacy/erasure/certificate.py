@@ -101,8 +101,13 @@ def said_of(step: DeletionStep) -> dict[str, Any]:
         else None,
         "verified_by": certificate_wording.GIVEN_UP
         if is_given_up(step)
-        else certificate_wording.verified_by(step.store),
+        else certificate_wording.verified_by(step.store, was_used=was_used(step)),
     }
+
+
+def was_used(step: DeletionStep) -> bool:
+    """Whether anything was ever sent to the place, as far as its holder says."""
+    return holders.NEVER_USED not in (step.plan or {}).get("details", {})
 
 
 def as_file(certificate: Certificate) -> bytes:

@@ -31,12 +31,14 @@ BUT = (
 )
 """The statement when a place was given up."""
 OTHERWISE = "The store was read again."
+UNUSED = "Nothing was ever sent there, of anybody: there was nothing to erase, to read again or to wait for."
+"""Of a place that is in use, or was, and never had anything."""
 
 
 def statement(kind: DeletionRequest.Kind, is_given_up: bool) -> str:
     return BUT if is_given_up else STATEMENTS[kind]
 
 
-def verified_by(store: str) -> str:
+def verified_by(store: str, *, was_used: bool = True) -> str:
     """How the reader of a store knows."""
-    return VERIFIED_BY.get(store, OTHERWISE)
+    return VERIFIED_BY.get(store, OTHERWISE) if was_used else UNUSED

@@ -139,6 +139,30 @@ def test_a_request_too_large_is_sent_in_parts(store: stores.BigQueryStore, stand
     assert store.held(sent) == once(sent)
 
 
+def test_a_batch_that_was_sealed_for_streams_goes_in_requests_of_a_size_that_google_recommends(
+    store: stores.BigQueryStore,
+) -> None:
+    sent = batch(carts(1001))
+    store.sink.deliver(sent)
+    assert store.held(sent) == once(sent)
+    (used,) = sent.meter.all().values()
+    assert (used.requests, used.largest_rows, used.rows) == (3, 500, 1001)
+
+
+def test_bad_rows_in_several_requests_are_all_named_and_cost_no_other(store: stores.BigQueryStore) -> None:
+    sent, bad = poisoned(1100)
+    other = with_content(sent.records[3], sent.records[3].payload | {"price": "dear"})
+    sent = replace(sent, records=[other if r.event_id == other.event_id else r for r in sent.records])
+    with pytest.raises(RowsRefused) as raised:
+        store.sink.deliver(sent)
+    assert set(raised.value.refusals) == {bad, other.event_id}
+    assert len(store.held(sent)) == 100, "what a request with no bad row had"
+    rest = [r for r in sent.records if r.event_id not in raised.value.refusals]
+    left = replace(sent, records=rest, is_repeated=True)
+    store.sink.deliver(left)
+    assert store.held(sent) == once(left)
+
+
 def test_a_row_too_large_by_itself_is_refused(store: stores.BigQueryStore, standin: Standin) -> None:
     sent = batch(carts(1))
     standin.fail(match=INSERT, status=413, reason="requestTooLarge")

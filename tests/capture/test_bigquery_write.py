@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from google.cloud.bigquery import SchemaField
+from google.rpc.status_pb2 import Status
 from msgspec import structs
 
 from capture import schema
@@ -25,8 +26,8 @@ from capture.sinks.base import (
     Unavailable,
 )
 from capture.sinks.bigquery import INSERT_ALL, BigQuerySink
-from capture.sinks.bigquery_write_client import Writer
-from capture.sinks.meter import STORAGE_WRITE
+from capture.sinks.bigquery_write_client import Writer, classified, of_status
+from capture.sinks.meter import KIB, STORAGE_WRITE, STREAMING
 from leafloaf.stack.throwaway import ThrowawayStack
 from tests.capture import stores
 from tests.capture.test_bigquery_sink import acknowledged, carts
@@ -178,6 +179,10 @@ def test_a_request_that_bigquery_finds_wrong_needs_a_person(
             store.sink.deliver(batch(carts(3)))
 
 
+def test_a_code_that_nobody_knows_passes() -> None:
+    assert type(classified(of_status(Status(code=99, message="news")))) is Unavailable
+
+
 def test_every_call_has_a_limit(store: stores.BigQueryStore, standin: Standin) -> None:
     """The lease ends while BigQuery is silent; the batch is another worker's then."""
     for match in (CREATE, APPEND, FINALIZE, COMMIT):
@@ -186,6 +191,10 @@ def test_every_call_has_a_limit(store: stores.BigQueryStore, standin: Standin) -
         with pytest.raises(Unavailable):
             store.sink.deliver(replace(sent, sendable_until=soon()))
         standin.mend()
+    while "BatchCommitWriteStreams" not in calls(
+        standin
+    ):  # it is still on its way, and would be the next test's
+        time.sleep(0.1)
 
 
 def soon() -> float:
@@ -288,6 +297,89 @@ def test_a_batch_that_was_promised_stays_with_its_streams_when_the_method_change
     as_inserted(store).deliver(outbox.again(sent))
     assert store.held(sent) == once(sent)
     assert "insertAll" not in calls(standin)
+
+
+def test_a_stream_that_is_gone_before_its_first_commit_is_made_anew(
+    store: stores.BigQueryStore, standin: Standin, outbox: Outbox
+) -> None:
+    sent = outbox.first(records(20))
+    standin.fail(match=COMMIT, after=2, status=404, reason="STREAM_NOT_FOUND")
+    with pytest.raises(Unavailable) as raised:
+        store.sink.deliver(sent)
+    assert raised.type is Unavailable
+    standin.mend()
+    standin.advance(8 * DAY)
+    store.sink.deliver(outbox.again(sent))
+    assert store.held(sent) == once(sent)
+
+
+@pytest.fixture
+def elsewhere(stack: ThrowawayStack) -> Iterator[stores.BigQueryStore]:
+    """The dataset that the settings name after they were changed."""
+    opened = stores.opened("bigquery_storage_write", stack)
+    assert isinstance(opened, stores.BigQueryStore)
+    yield opened
+    opened.clean()
+
+
+def test_what_was_promised_to_another_dataset_is_written_to_this_one_anew(
+    store: stores.BigQueryStore, elsewhere: stores.BigQueryStore, standin: Standin, outbox: Outbox
+) -> None:
+    """Also of the tables whose streams were committed there."""
+    sent = outbox.first(records(20))
+    standin.fail(match=COMMIT, after=2, status=503)
+    with pytest.raises(Unavailable):
+        store.sink.deliver(sent)
+    elsewhere.sink.deliver(outbox.again(sent))
+    assert elsewhere.held(sent) == once(sent)
+    assert store.held(sent).total() == 8, "nothing was committed there any more"
+    assert all(elsewhere.sink.dataset in promise["stream"] for promise in outbox.promised.values())
+
+
+def test_what_was_promised_to_another_dataset_is_void_when_the_method_changes_too(
+    store: stores.BigQueryStore, elsewhere: stores.BigQueryStore, standin: Standin, outbox: Outbox
+) -> None:
+    sent = outbox.first(records(20))
+    standin.fail(match=COMMIT, status=503)
+    with pytest.raises(Unavailable):
+        store.sink.deliver(sent)
+    calls(standin)
+    as_inserted(elsewhere).deliver(outbox.again(sent))
+    assert elsewhere.held(sent) == once(sent)
+    assert set(calls(standin)) == {"insertAll"}
+    assert outbox.promised == {}, "its rows are in the streaming buffer"
+
+
+def test_a_promise_is_kept_until_there_is_another_dataset_to_write_to(
+    store: stores.BigQueryStore, standin: Standin, outbox: Outbox
+) -> None:
+    """A dataset named by mistake costs nothing."""
+    sent = outbox.first(records(20))
+    standin.fail(match=COMMIT, apply_then={"hang_up": True})
+    with pytest.raises(Unavailable):
+        store.sink.deliver(sent)
+    before = outbox.promised
+    mistaken = towards(store, store.sink.write_endpoint)
+    mistaken.dataset = "nowhere"
+    with pytest.raises(Misconfigured):
+        mistaken.deliver(outbox.again(sent))
+    assert outbox.promised == before
+    store.sink.deliver(outbox.again(sent))
+    assert store.held(sent) == once(sent)
+
+
+def test_rows_of_an_attempt_by_insert_all_are_counted_as_what_they_were(
+    store: stores.BigQueryStore, standin: Standin, outbox: Outbox
+) -> None:
+    sent = outbox.first(carts(4))
+    standin.fail(match={"method": "POST", "path": "/insertAll"}, apply_then={"hang_up": True})
+    with pytest.raises(Unavailable):
+        as_inserted(store).deliver(sent)
+    last = outbox.again(batch(list(sent.records)), label=sent.label)
+    store.sink.deliver(last)
+    counted = {mode: used for (_, mode), used in last.meter.all().items()}
+    assert {mode: used.rows for mode, used in counted.items()} == {STREAMING: 4}
+    assert counted[STREAMING].billed_bytes >= 4 * KIB
 
 
 def test_rows_of_an_attempt_by_insert_all_are_not_sent_again(

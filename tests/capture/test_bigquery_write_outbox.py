@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from capture import deliver, reconcile, seal, sinks
-from capture.models import DeadLetter, OutboxBatch
+from capture import control, deliver, reconcile, schema, seal, sinks
+from capture.models import DeadLetter, OutboxBatch, Sink
 from capture.sinks.base import Recount, Unavailable
 from capture.sinks.memory import MemorySink
 from capture.sinks.meter import STORAGE_WRITE
@@ -123,6 +123,48 @@ def test_rows_that_bigquery_lost_come_by_a_new_stream(store: stores.BigQueryStor
     assert after is not None
     assert after.keys() == {"user_search_events"}
     assert after != before
+
+
+def test_a_back_fill_brings_rows_that_were_lost_although_their_streams_were_committed(
+    store: stores.BigQueryStore,
+) -> None:
+    capture(5)
+    delivered = deliver.drain("bigquery", is_final=True)
+    for event_type in schema.TABLES:
+        table = store.sink.table(event_type)
+        store.client.query_and_wait(f"DELETE FROM `{table}` WHERE timestamp > TIMESTAMP '2000-01-01'")
+    assert not in_store(store)
+    assert control.back_fill("bigquery", by="olive").events == delivered
+    assert OutboxBatch.objects.get().promised is None
+    assert deliver.drain("bigquery", is_final=True) == delivered
+    assert in_store(store) == captured()
+    assert closes()
+
+
+def test_a_back_fill_of_what_is_still_there_doubles_nothing(store: stores.BigQueryStore) -> None:
+    capture(5)
+    delivered = deliver.drain("bigquery", is_final=True)
+    control.back_fill("bigquery", by="olive")
+    assert deliver.drain("bigquery", is_final=True) == delivered
+    assert in_store(store) == captured()
+
+
+def test_a_back_fill_keeps_what_a_blocked_batch_has_promised(
+    store: stores.BigQueryStore, stack: ThrowawayStack
+) -> None:
+    """Its commit may have been made, or be on its way."""
+    standin = Standin(stack.environment["BIGQUERY_ENDPOINT"])
+    capture(5)
+    standin.fail(match=COMMIT, apply_then={"status": 503})
+    assert deliver.drain("bigquery", is_final=True) == 0
+    before = OutboxBatch.objects.get().promised
+    OutboxBatch.objects.update(state=OutboxBatch.State.BLOCKED)
+    control.back_fill("bigquery", by="olive")
+    assert before
+    assert OutboxBatch.objects.get().promised == before
+    Sink.objects.update(available_at=datetime.now(UTC))
+    assert deliver.drain("bigquery", is_final=True) > 0
+    assert in_store(store) == captured()
 
 
 def test_an_outage_at_every_commit_costs_nothing_but_time(

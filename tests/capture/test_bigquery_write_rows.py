@@ -164,6 +164,20 @@ def test_a_value_that_the_type_cannot_hold_is_told_with_its_column(column: str, 
         bigquery_write_rows.of_document(ALL, {"id": "bad", column: value})
 
 
+@pytest.mark.parametrize("column", ["whole", "real", "truth", "moment", "day", "numbers", "one", "many"])
+def test_what_is_said_of_a_value_has_its_type_and_not_the_value(column: str) -> None:
+    """It becomes a dead letter's reason, and may tell of a person."""
+    with pytest.raises(UnfitRow, match=r"this str is no [A-Z]+$") as raised:
+        bigquery_write_rows.of_document(ALL, {"id": "bad", column: "ann@example.com"})
+    assert "ann" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+def test_a_nested_value_is_not_told_either() -> None:
+    with pytest.raises(UnfitRow, match=r"^text: this dict is no STRING$"):
+        bigquery_write_rows.of_document(ALL, {"id": "bad", "text": {"email": "ann@example.com"}})
+
+
 def test_a_row_without_a_required_value_is_told() -> None:
     with pytest.raises(UnfitRow, match="id"):
         bigquery_write_rows.of_document(ALL, {"text": "no id"})

@@ -1,6 +1,7 @@
 """A person's messages: subscribers are told, and nothing is absent before nothing can be left."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,13 +15,14 @@ from capture import deliver, sinks
 from capture.holders.log import EventLogHolder
 from capture.holders.pubsub import PubSubHolder
 from capture.models import OutboxBatch, Sink
+from capture.sinks import pubsub_setup
 from capture.sinks.pubsub import PubSubSink
 from privacy.erasure import machine, requests
 from privacy.holders import NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
 from privacy.models import Actor, Certificate, DeletionRequest, DeletionStep
 from tests.capture.outbox_rows import configured
 from tests.capture.stores import PubSubStore
-from tests.capture.streams import published, server_of, stream
+from tests.capture.streams import configure, published, server_of, stream
 from tests.capture.warehouse import a_day_of, capture, scope_of
 
 __all__ = ["stream"]
@@ -152,6 +154,102 @@ def test_a_snapshot_is_waited_for_and_counts_what_it_may_have(stream: PubSubStor
     assert holder.verify(after(task, purged, 99 * HOUR)).presence == Presence.ABSENT
 
 
+def with_dead_letters(stream: PubSubStore) -> tuple[str, str]:
+    """A subscription that keeps messages for a day, and that of what it cannot use, which keeps them for another."""
+    pubsub_setup.set_up(stream.sink, 24 * HOUR, "fraud-check")
+    del server_of(stream).subscriptions[stream.subscription]
+    path = f"projects/{stream.sink.project}/subscriptions"
+    return f"{path}/fraud-check", f"{path}/{stream.sink.topic}-dead"
+
+
+def is_deleted(stream: PubSubStore, path: str) -> None:
+    del server_of(stream).subscriptions[path]
+
+
+def loses_its_policy(stream: PubSubStore, path: str) -> None:
+    server_of(stream).subscriptions[path].ClearField("dead_letter_policy")
+
+
+@pytest.mark.parametrize("change", [is_deleted, loses_its_policy])
+def test_dead_letters_that_are_cut_off_meanwhile_are_waited_for(
+    stream: PubSubStore, change: Callable[[PubSubStore, str], None]
+) -> None:
+    subscription, _ = with_dead_letters(stream)
+    sent("ann")
+    task, holder = planned(scope_of("ann")), PubSubHolder()
+    [purged] = holder.erase([task])
+    change(stream, subscription)
+    [looked] = holder.erase([after(task, purged, HOUR)])
+    assert looked.again_at
+    for age in (25 * HOUR, 47 * HOUR):
+        assert holder.verify(after(task, purged, age)).presence == Presence.PRESENT
+        assert holder.erase([after(task, looked, age)])[0].again_at
+    assert holder.verify(after(task, looked, 50 * HOUR)).presence == Presence.ABSENT
+
+
+def test_dead_letters_elsewhere_that_are_cut_off_are_read_by_name_until_they_are_deleted(
+    stream: PubSubStore,
+) -> None:
+    subscription, dead = with_dead_letters(stream)
+    topic = f"projects/{stream.sink.project}/topics/not-for-fraud-check"
+    stream.sink.publisher.create_topic(name=topic)
+    server_of(stream).subscriptions[subscription].dead_letter_policy.dead_letter_topic = topic
+    server_of(stream).subscriptions[dead].topic = topic
+    sent("ann")
+    task, holder = planned(scope_of("ann")), PubSubHolder()
+    [purged] = holder.erase([task])
+    is_deleted(stream, subscription)
+    assert holder.verify(after(task, purged, 47 * HOUR)).presence == Presence.PRESENT
+    server_of(stream).subscriptions[dead].message_retention_duration.FromSeconds(30 * 3600)
+    assert holder.verify(after(task, purged, 53 * HOUR)).presence == Presence.PRESENT, "24 there, 30 here"
+    assert holder.verify(after(task, purged, 55 * HOUR)).presence == Presence.ABSENT
+    is_deleted(stream, dead)
+    assert holder.verify(after(task, purged, 26 * HOUR)).presence == Presence.ABSENT
+
+
+def test_dead_letters_that_were_cut_off_before_are_found_where_setup_made_them(stream: PubSubStore) -> None:
+    subscription, _ = with_dead_letters(stream)
+    sent("ann")
+    is_deleted(stream, subscription)
+    task, holder = planned(scope_of("ann")), PubSubHolder()
+    [purged] = holder.erase([task])
+    assert holder.verify(after(task, purged, 47 * HOUR)).presence == Presence.PRESENT
+
+
+def test_a_topic_that_the_settings_name_no_more_is_read_for_whom_it_told(
+    stream: PubSubStore, settings: Settings
+) -> None:
+    sent("ann")
+    keep(stream, slow=20)
+    task, holder = planned(scope_of("ann")), PubSubHolder()
+    [purged] = holder.erase([task])
+    newer = PubSubSink(stream.sink.project, "newer-events", stream.sink.endpoint)
+    newer.publisher.create_topic(name=newer.path)
+    newer.channel.close()
+    configure(settings, newer)
+    assert holder.verify(after(task, purged, 19 * HOUR)).presence == Presence.PRESENT
+    keep(stream, slower=30)
+    assert holder.verify(after(task, purged, 29 * HOUR)).presence == Presence.PRESENT
+    assert holder.verify(after(task, purged, 31 * HOUR)).presence == Presence.ABSENT
+    used = sinks.get("pubsub")
+    assert isinstance(used, PubSubSink)
+    used.channel.close()
+
+
+def test_subscribers_were_told_when_pubsub_has_the_message_and_not_before(stream: PubSubStore) -> None:
+    sent("ann")
+    task, published_at = planned(scope_of("ann")), list[datetime]()
+
+    def note(message: Any) -> bool:
+        published_at.append(datetime.now(UTC))
+        return True
+
+    server_of(stream).schema = note
+    [purged] = PubSubHolder().erase([task])
+    assert purged.details is not None
+    assert datetime.fromisoformat(purged.details["told_at"]) >= published_at[0]
+
+
 def test_a_subscription_that_is_detached_hands_out_nothing(stream: PubSubStore) -> None:
     sent("ann")
     keep(stream, detached=30)
@@ -184,7 +282,7 @@ def test_what_was_never_sent_is_not_counted(stream: PubSubStore) -> None:
 def test_where_nothing_was_ever_sent_nobody_is_told_and_nothing_is_waited_for(stream: PubSubStore) -> None:
     task, holder = Task(scope_of("ann"), Plan(0), datetime.now(UTC)), PubSubHolder()
     assert holder.plan(task.scope) == Plan(0)
-    assert holder.erase([task]) == [Purged()]
+    assert holder.erase([task]) == [Purged(details={"never_used": True})]
     assert holder.verify(task).presence == Presence.ABSENT
     assert published(stream) == []
 
@@ -305,6 +403,34 @@ def test_from_the_request_to_a_certificate_that_says_how(stream: PubSubStore, se
     [said] = [one for one in document["holders"] if one["holder"] == "pubsub"]
     assert (said["presence"], said["removed"]) == ("absent", 4)
     assert "cannot be looked through for one person" in said["verified_by"]
+    assert len(deletions(stream)) == 1
+
+
+def test_a_certificate_says_nothing_of_messages_where_none_was_ever_sent(
+    stream: PubSubStore, settings: Settings
+) -> None:
+    elsewhere = ("redis", "cloud_storage", "bigquery", "training_exports")
+    settings.DATA_HOLDERS = {
+        name: path for name, path in settings.DATA_HOLDERS.items() if name not in elsewhere
+    }
+    capture(*a_day_of("ann"))
+    request = requests.open_for("ann", Actor.USER, timedelta(0))
+    machine.advance_all(until_quiet=True)
+    assert DeletionRequest.objects.get(pk=request.pk).state == DeletionRequest.State.CERTIFIED
+    document = json.loads(Certificate.objects.get(request=request).document)
+    [said] = [one for one in document["holders"] if one["holder"] == "pubsub"]
+    assert said["verified_by"].startswith("Nothing was ever sent there")
+    assert published(stream) == []
+
+
+def test_who_is_told_after_all_is_certified_as_told(stream: PubSubStore) -> None:
+    task, holder = Task(scope_of("ann"), Plan(0), datetime.now(UTC)), PubSubHolder()
+    [unused] = holder.erase([task])
+    assert unused.details is not None
+    sent("ben")
+    [purged] = holder.erase([replace(task, plan=Plan(0, details=unused.details))])
+    assert purged.details is not None
+    assert "never_used" not in purged.details
     assert len(deletions(stream)) == 1
 
 

@@ -1,7 +1,7 @@
 """Topic and subscriptions: made, brought up to date, and what is kept for longer than an erasure may take is told."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -10,14 +10,18 @@ from django.core.management import CommandError, call_command
 from google.pubsub_v1 import types
 from pytest_django import Settings
 
-from capture import schema_check, sinks
+from capture import deliver, schema_check, sinks
 from capture.models import Notice, SchemaDrift
 from capture.sinks import pubsub_retention, pubsub_setup
+from capture.sinks.base import Difference
+from capture.sinks.memory import MemorySink
 from capture.sinks.pubsub import PubSubSink
 from capture.sinks.pubsub_retention import LIMIT
 from privacy.models.erasure import OUTER_LIMIT
 from tests.capture.stores import PubSubStore
-from tests.capture.streams import configure, server_of, stream
+from tests.capture.streams import configure, published, server_of, stream
+from tests.capture.warehouse import a_day_of, capture
+from tests.conftest import memory_configuration
 
 __all__ = ["stream"]
 HOUR = timedelta(hours=1)
@@ -145,6 +149,46 @@ def test_what_differs_is_on_the_dashboard_and_the_command_ends_with_1(stream: Pu
     server_of(stream).topics[stream.sink.path].message_retention_duration.FromSeconds(3600)
     call_command("check_schema", stdout=io.StringIO())
     assert not Notice.objects.exists()
+
+
+def test_the_past_comes_by_itself_and_a_subscription_that_is_made_afterwards_is_spared_it(
+    stream: PubSubStore,
+) -> None:
+    capture(*a_day_of("ann"))
+    deliver.drain("pubsub", is_final=True)
+    assert len(published(stream)) == 4
+    pubsub_setup.set_up(stream.sink, HOUR, "late")
+    capture(*a_day_of("ben"))
+    deliver.drain("pubsub", is_final=True)
+    waiting = server_of(stream).waiting[f"projects/{stream.sink.project}/subscriptions/late"]
+    assert len(waiting) == 4
+    assert len(published(stream)) == 8
+
+
+def test_a_stream_that_does_not_answer_keeps_no_other_store_from_being_compared(
+    stream: PubSubStore, settings: Settings
+) -> None:
+    old = Difference("leafloaf-events", "topics/old", "may hand out a message 90 hours", "shorten it")
+    schema_check.store("pubsub", [old])
+    other = memory_configuration(BACKEND="tests.capture.test_pubsub_setup.Drifted")
+    settings.SINKS = settings.SINKS | {"bigquery": other}
+    server_of(stream).fail("GetTopic", grpc.StatusCode.UNAVAILABLE, times=2)
+    with pytest.raises(schema_check.Unanswered, match="pubsub could not be asked"):
+        schema_check.run()
+    assert {drift.sink for drift in SchemaDrift.objects.all()} == {"pubsub", "bigquery"}
+    said = " ".join(Notice.objects.values_list("sentence", flat=True))
+    assert "bigquery differs" in said
+    assert "pubsub differs" in said, "what was found before still stands"
+    with pytest.raises(CommandError, match="pubsub could not be asked"):
+        call_command("check_schema", stdout=(told := io.StringIO()))
+    assert "is missing" in told.getvalue()
+
+
+class Drifted(MemorySink):
+    """A store whose table lacks a column."""
+
+    def differences(self, retention_days: int) -> Sequence[Difference]:
+        return [Difference("order_events", "currency", "is missing", "run setup")]
 
 
 def test_the_command_makes_what_the_settings_name(stream: PubSubStore, settings: Settings) -> None:

@@ -15,7 +15,7 @@ import pytest
 from google.auth import exceptions as auth_exceptions
 
 from capture.records import json_line
-from capture.sinks import pubsub_messages
+from capture.sinks import pubsub, pubsub_messages
 from capture.sinks.base import (
     Acknowledged,
     Batch,
@@ -184,6 +184,23 @@ def test_requests_that_were_acknowledged_are_not_sent_again_when_a_later_one_fai
         store.sink.deliver(sent)
     assert len(stream(store)) == 1000
     store.sink.deliver(replace(sent, is_repeated=True))
+    assert copies(store) == once(sent)
+
+
+def test_a_batch_that_another_process_finished_is_sent_whole_when_it_is_filled_in_again(
+    store: PubSubStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = batch(records(2500))
+    store.sink.publish = failing_at(2, store)  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        store.sink.deliver(sent)
+    again = replace(sent, is_repeated=True)
+    elsewhere = PubSubSink(store.sink.project, store.sink.topic, store.sink.endpoint)
+    with closing(elsewhere.channel):
+        elsewhere.deliver(again)
+    monkeypatch.setattr(pubsub, "REMEMBERED_SECONDS", 0.0)
+    server_of(store).messages[store.sink.path].clear()
+    store.sink.deliver(again)
     assert copies(store) == once(sent)
 
 

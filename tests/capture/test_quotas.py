@@ -1,4 +1,4 @@
-"""How near BigQuery's limits and the budget are: on the page, among the problems, on `/health` and in the metrics."""
+"""How near BigQuery's limits and the budget are: on the page, among problems, in the metrics, and not on `/health`."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from capture import health, quotas, usage_gauges
 from capture.models import Notice, UsageDay
+from capture.sinks import bigquery_write
 from tests.capture import outbox_rows as rows
 from tests.capture.counting import at_most
 
@@ -66,7 +67,7 @@ def test_a_quiet_shop_is_well() -> None:
     [
         ({"busiest_rows": 80_000}, "second_rows"),
         ({"largest_bytes": 8_000_000}, "request_bytes"),
-        ({"busiest_streams": 8_000, "mode": "storage_write"}, "hour_streams"),
+        ({"busiest_streams": 6_000, "mode": "storage_write"}, "hour_streams"),
     ],
 )
 def test_four_fifths_of_a_limit_are_an_alarm(values: dict[str, Any], limit: str) -> None:
@@ -100,7 +101,18 @@ def test_the_peaks_of_tables_are_added_up() -> None:
 
 def test_the_rows_of_the_storage_write_api_are_not_those_that_streaming_limits() -> None:
     used(mode="storage_write", busiest_rows=99_000, largest_rows=9_000)
-    assert states() == {"request_rows": "healthy", "request_bytes": "healthy", "second_rows": "healthy"}
+    assert set(states().values()) == {"healthy"}
+    assert noticed() == []
+
+
+def test_requests_of_the_storage_write_api_are_full_in_a_rush_and_that_is_no_alarm() -> None:
+    row = used(mode="storage_write", largest_bytes=bigquery_write.REQUEST_BYTES)
+    assert states()["storage_write_bytes"] == "healthy"
+    assert states()["request_bytes"] == "healthy"
+    assert noticed() == []
+    row.largest_bytes = quotas.REQUEST_BYTES + 1
+    row.save()
+    assert states()["storage_write_bytes"] == "unhealthy"
 
 
 def test_yesterdays_peak_is_over() -> None:
@@ -150,14 +162,31 @@ def test_a_notice_keeps_its_moment_while_the_number_grows() -> None:
     assert "90%" in noticed()[0]
 
 
-def test_the_worker_notices_and_health_and_page_tell(client: Client) -> None:
+def test_the_worker_notices_and_the_pages_tell(client: Client) -> None:
     used(busiest_rows=85_000)
     health.take_readings(NOW - timedelta(seconds=1))
     sentence = "BigQuery: rows in a second have reached 80% of what is allowed, 100,000."
-    assert sentence in health.summary()["notices"]  # type: ignore[operator]
     assert f"To look at. {sentence}" in words(client)
     client.get("/admin/")
     assert sentence in client.get("/admin/").content.decode()
+
+
+def test_health_tells_nobody_what_the_shop_spends_and_does_not_mind_it(
+    client: Client, settings: Settings
+) -> None:
+    settings.BIGQUERY_BUDGET_DOLLARS = 5.0
+    before = used(day=TODAY - timedelta(days=1))
+    health.take_readings(NOW - timedelta(seconds=1))
+    well = client.get("/health").content
+    assert b'"healthy"' in well
+    assert noticed() == []
+    used(busiest_rows=85_000, billed_bytes=4 * DOLLAR)
+    before.billed_bytes = DOLLAR // 2
+    before.save()
+    assert len(noticed()) == 3, "a limit, the budget, and the pace"
+    assert client.get("/health").content == well
+    Notice.objects.create(kind="schema", sentence="A table differs.")
+    assert client.get("/health").json()["notices"] == ["A table differs."]
 
 
 def test_the_page_shows_today_the_month_and_each_limit(client: Client, settings: Settings) -> None:
@@ -195,10 +224,14 @@ def test_less_than_a_cent_is_not_nothing(client: Client) -> None:
 
 
 def test_a_table_says_when_it_is_not_streamed_to(client: Client) -> None:
-    used(mode="storage_write", rows=7, streams=3, busiest_streams=3)
+    used(mode="storage_write", rows=7, streams=3, busiest_streams=3, largest_bytes=9 * 1024**2)
     text = words(client)
     assert f"{CARTS} by the Storage Write API 7" in text
-    assert "Streams in an hour 3 10,000 0 % Healthy" in text
+    assert (
+        "Bytes of a request by the Storage Write API (kept by LeafLoaf itself) 9.44 MB 10 MB 94 % Healthy"
+        in text
+    )
+    assert "Streams in an hour 3 7,500 0 % Healthy" in text
 
 
 def test_a_day_without_events_says_so(client: Client) -> None:
@@ -209,7 +242,8 @@ def test_a_day_without_events_says_so(client: Client) -> None:
 
 def test_the_metrics_tell_the_same(settings: Settings) -> None:
     settings.BIGQUERY_BUDGET_DOLLARS = 5.0
-    used(rows=7, requests=2, sent_bytes=900, busiest_rows=50_000, billed_bytes=DOLLAR)
+    used(rows=7, requests=2, sent_bytes=900, busiest_rows=50_000, largest_rows=400, billed_bytes=DOLLAR)
+    used(mode="storage_write", largest_rows=5_000, largest_bytes=9_000_000)
     told = {
         (sample.name, *sample.labels.values()): sample.value
         for metric in usage_gauges.read()
@@ -219,6 +253,8 @@ def test_the_metrics_tell_the_same(settings: Settings) -> None:
     assert told["leafloaf_bigquery_requests_today", CARTS, "streaming"] == 2
     assert told["leafloaf_bigquery_sent_bytes_today", CARTS, "streaming"] == 900
     assert told["leafloaf_bigquery_limit_used_ratio", "second_rows"] == 0.5
+    assert told["leafloaf_bigquery_largest_request_rows",] == 400, "of those that are advised to be small"
+    assert ("leafloaf_bigquery_limit_used_ratio", "storage_write_bytes") not in told
     assert told["leafloaf_bigquery_budget_used_ratio",] == pytest.approx(0.2)
     assert told["leafloaf_bigquery_month_dollars", "streaming"] == pytest.approx(1)
     assert told["leafloaf_bigquery_budget_dollars",] == 5

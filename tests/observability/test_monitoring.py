@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from capture import deliver, health, ledger, notices, rebase, sinks
 from capture.models import HorizonReading, LedgerDay, OutboxBatch, Reading, SchemaDrift, UsageDay
+from capture.sinks import bigquery_write
 from capture.sinks.base import BatchRefused, Misconfigured
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
@@ -257,6 +258,22 @@ def test_all_metrics_of_rules_and_dashboard_are_told_by_a_shop_that_lives(api: A
 def test_in_a_healthy_shop_nothing_fires(api: Api) -> None:
     live(api)
     assert firing(api) == set()
+
+
+def test_full_batches_of_the_storage_write_api_alarm_nobody(api: Api) -> None:
+    live(api)
+    row = UsageDay.objects.create(
+        day=datetime.now(UTC).date(),
+        table_name="user_search_events",
+        mode="storage_write",
+        largest_rows=5_000,
+        largest_bytes=bigquery_write.REQUEST_BYTES,
+        busiest_streams=1_800,
+    )
+    assert firing(api) == set()
+    row.busiest_streams = 7_000
+    row.save()
+    assert firing(api) == {"LeafLoafBigQueryNearsALimit"}
 
 
 def test_when_the_worker_stops_that_is_told(api: Api) -> None:

@@ -6,7 +6,7 @@ after the commit. It takes the DDL that `setup_spanner` makes and no other, and 
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,10 +38,16 @@ ADD_COLUMN = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (.*)", re.DOTALL)
 ALTER_POLICY = re.compile(r"ALTER TABLE (\w+) (?:ADD|REPLACE) ROW DELETION POLICY \((.*)\)")
 GRAPH = re.compile(r"CREATE OR REPLACE PROPERTY GRAPH (\w+)")
 KEYS = re.compile(r"(SOURCE|DESTINATION) KEY \((\w+)\) REFERENCES (\w+) \((\w+)\)")
+ABORTED = (
+    "Transaction was aborted. It was wounded by a higher priority transaction due to conflict on keys in range "
+    "[[{0}], [{0}]), column {1} in table {2}."
+)
 LOST = "lost"
 """The answer never comes, though what was asked is done."""
 
 Key = tuple[Any, ...]
+Cell = tuple[str, Key, str]
+"""What Spanner locks: a column of a row. A row that comes or goes changes each of its cells."""
 
 
 class Refused(Exception):
@@ -58,6 +64,7 @@ class Fault:
     code: grpc.StatusCode
     times: int = 1
     is_done: bool = False
+    said: str = "as the test wants it"
 
 
 @dataclass
@@ -71,9 +78,9 @@ class Stored:
 
 @dataclass
 class Transaction:
-    """What it has read, and how often that had been changed then."""
+    """Which cells it has read, and how often each had been changed then."""
 
-    seen: dict[tuple[str, Key], int] = field(default_factory=dict)
+    seen: dict[Cell, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -92,11 +99,15 @@ class Spanner:
     lock: Any = field(default_factory=threading.RLock)
     sessions: set[str] = field(default_factory=set)
     transactions: dict[bytes, Transaction] = field(default_factory=dict)
-    changed: dict[tuple[str, Key], int] = field(default_factory=dict)
+    changed: dict[Cell, int] = field(default_factory=dict)
+    operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
+    began: str = ""
+    kept: str = ""
+    most_rows: int = 1_000_000
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def fail(self, method: str, code: grpc.StatusCode, times: int = 1, is_done: bool = False) -> None:
-        self.faults.append(Fault(method, code, times, is_done))
+    def fail(self, method: str, code: grpc.StatusCode, times: int = 1, **more: Any) -> None:
+        self.faults.append(Fault(method, code, times, **more))
 
     # Methods, by the names they have in the API
 
@@ -115,9 +126,11 @@ class Spanner:
         begun = self._begun(asked.transaction)
         if begun:
             wanted = {_key(one) for one in spanner.KeySet.pb(asked.key_set).keys}
-            seen = {(asked.table, key): self.changed.get((asked.table, key), 0) for key in {*keys, *wanted}}
-            self.transactions[begun].seen |= seen
+            cells = [(asked.table, key, name) for key in {*keys, *wanted} for name in asked.columns]
+            self.transactions[begun].seen |= {cell: self.changed.get(cell, 0) for cell in cells}
         rows = [[table.rows[key].get(name) for name in asked.columns] for key in sorted(keys)]
+        if len(rows[: asked.limit or None]) > self.most_rows:
+            raise Refused(grpc.StatusCode.FAILED_PRECONDITION, "The result is larger than 10 MiB.")
         return _answer(rows[: asked.limit or None], begun)
 
     def ExecuteSql(self, asked: Any) -> Any:
@@ -132,6 +145,8 @@ class Spanner:
                     for column, (kind, is_required) in one.columns.items()
                 ]
             )
+        if asked.sql == spanner_calls.KEPT:
+            return _answer([[self.kept]] if self.kept else [])
         if asked.sql == spanner_calls.GRAPHS and self.knows_graphs:
             return _answer([[name] for name in self.graphs])
         if asked.sql == sink.DELIVERED:
@@ -149,8 +164,9 @@ class Spanner:
             if asked.transaction_id not in self.transactions:
                 raise Refused(grpc.StatusCode.NOT_FOUND, "Transaction not found")
             transaction = self.transactions.pop(asked.transaction_id)
-            if any(self.changed.get(place, 0) != seen for place, seen in transaction.seen.items()):
-                raise Refused(grpc.StatusCode.ABORTED, "Transaction was aborted.")
+            for (table, key, column), seen in transaction.seen.items():
+                if self.changed.get((table, key, column), 0) != seen:
+                    raise Refused(grpc.StatusCode.ABORTED, ABORTED.format(key[0], column, table))
         request = spanner.CommitRequest.pb(asked)
         size = sum(map(_size, request.mutations))
         if size > MOST_MUTATIONS:
@@ -177,7 +193,7 @@ class Spanner:
 
     def CreateDatabase(self, asked: Any) -> Any:
         self.is_made = True
-        return _done(Database.pb(Database(name=f"{asked.parent}/databases/x")))
+        return self._begin(Database.pb(Database(name=f"{asked.parent}/databases/x")))
 
     def CreateInstance(self, asked: Any) -> Any:
         raise Refused(grpc.StatusCode.ALREADY_EXISTS, "Instance exists")
@@ -185,9 +201,20 @@ class Spanner:
     def UpdateDatabaseDdl(self, asked: Any) -> Any:
         for statement in asked.statements:
             self._define(statement)
-        return _done(empty_pb2.Empty())
+        return self._begin(empty_pb2.Empty())
+
+    def GetOperation(self, asked: Any) -> Any:
+        return self.operations[asked.name]
 
     # What they do
+
+    def _begin(self, message: Any) -> operations_pb2.Operation:
+        """Work that takes a while, as Google's does: whoever wants to know when it is done asks again."""
+        name = f"operations/{next(self.numbers)}"
+        packed = any_pb2.Any()
+        packed.Pack(message)
+        self.operations[name] = operations_pb2.Operation(name=name, done=True, response=packed)
+        return operations_pb2.Operation(name=name, done=False)
 
     def _know(self, session: str) -> None:
         if session not in self.sessions:
@@ -224,7 +251,7 @@ class Spanner:
             for key in [*self._keys(table, asked.key_set)]:
                 self._remove(asked.table, key)
             for one in asked.key_set.keys:  # a deletion of what is not there is one, too
-                self._change(asked.table, _key(one))
+                self._change(asked.table, _key(one), table.columns)
             return
         names = list(asked.columns)
         if unknown := set(names) - set(table.columns):
@@ -240,22 +267,23 @@ class Spanner:
         told = {
             column: now if value == "spanner.commit_timestamp()" else value for column, value in given.items()
         }
-        row = table.rows.get(key, {}) | told
+        is_new, row = key not in table.rows, table.rows.get(key, {}) | told
         for column, (kind, is_required) in table.columns.items():
             _check(name, column, kind, row.get(column), is_required)
         table.rows[key] = row
-        self._change(name, key)
+        self._change(name, key, table.columns if is_new else [*given][table.key :])
 
     def _remove(self, name: str, key: Key) -> None:
         del self.tables[name].rows[key]
-        self._change(name, key)
+        self._change(name, key, self.tables[name].columns)
         for child, table in self.tables.items():
             if table.parent == name:
                 for lower in [one for one in table.rows if one[: len(key)] == key]:
                     self._remove(child, lower)
 
-    def _change(self, name: str, key: Key) -> None:
-        self.changed[name, key] = self.changed.get((name, key), 0) + 1
+    def _change(self, name: str, key: Key, columns: Iterable[str]) -> None:
+        for column in columns:
+            self.changed[name, key, column] = self.changed.get((name, key, column), 0) + 1
 
     def _define(self, statement: str) -> None:
         if found := CREATE.fullmatch(statement):
@@ -301,6 +329,7 @@ PERMISSIONS = {
     "GetDatabase": "spanner.databases.get",
     "CreateDatabase": "spanner.databases.create",
     "UpdateDatabaseDdl": "spanner.databases.updateDdl",
+    "GetOperation": "spanner.databaseOperations.get",
 }
 """Beside these, reading a table takes `spanner.databases.read`, writing one `write`, and a transaction its own."""
 
@@ -329,6 +358,7 @@ METHODS: dict[str, dict[str, type[Any]]] = {
         "UpdateDatabaseDdl": UpdateDatabaseDdlRequest,
     },
     "google.spanner.admin.instance.v1.InstanceAdmin": {"CreateInstance": CreateInstanceRequest},
+    "google.longrunning.Operations": {"GetOperation": operations_pb2.GetOperationRequest},
 }
 
 
@@ -357,7 +387,9 @@ def _handler(store: Spanner, name: str, kind: type[Any]) -> Any:
             context.abort(refused.code, str(refused))
 
     return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=kind.deserialize, response_serializer=_serialized
+        answer,
+        request_deserializer=getattr(kind, "deserialize", None) or kind.FromString,
+        response_serializer=_serialized,
     )
 
 
@@ -368,6 +400,10 @@ def _account(context: grpc.ServicerContext) -> str:
 
 def _answered(store: Spanner, name: str, asked: Any, account: str) -> Any:
     store.calls.append(name)
+    if name == "GetOperation":
+        account = store.began  # the client does not say it here; Google knows by the credentials
+    elif name in ("CreateDatabase", "UpdateDatabaseDdl"):
+        store.began = account
     for permission in needed(name, asked):
         if not store.allowed(account, permission):
             raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"no {permission}")
@@ -377,7 +413,7 @@ def _answered(store: Spanner, name: str, asked: Any, account: str) -> Any:
         fault.times -= 1
         if fault.is_done:
             getattr(store, name)(asked)
-        raise Refused(fault.code, "as the test wants it")
+        raise Refused(fault.code, fault.said)
     return getattr(store, name)(asked)
 
 
@@ -385,12 +421,6 @@ def _serialized(message: Any) -> bytes:
     if hasattr(message, "SerializeToString"):
         return bytes(message.SerializeToString())
     return bytes(type(message).serialize(message))
-
-
-def _done(message: Any) -> operations_pb2.Operation:
-    packed = any_pb2.Any()
-    packed.Pack(message)
-    return operations_pb2.Operation(name="operations/1", done=True, response=packed)
 
 
 def _answer(rows: list[list[Any]], begun: bytes = b"") -> Any:

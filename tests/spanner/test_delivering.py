@@ -35,7 +35,7 @@ from personalization.graph_copy.source import memory
 from privacy.models import Subject
 from tests.calls import Api, cart, interaction, order
 from tests.spanner import stores
-from tests.spanner.server import Spanner
+from tests.spanner.server import ABORTED, Spanner
 from tests.spanner.test_same_graph import batches, delivered, pseudonym
 
 Own = tuple[Spanner, SpannerSink]
@@ -88,6 +88,26 @@ def test_one_that_is_aborted_for_ever_is_tried_later(own_graph: Own) -> None:
     with pytest.raises(Unavailable):
         sink.deliver(Batch("b1", "", [], sendable_until=time.monotonic() + 0.3))
     assert server.calls.count("Commit") > 2
+
+
+def test_what_is_kept_of_a_failure_names_nobody(own_graph: Own, secret: Api, settings: Settings) -> None:
+    server, sink = own_graph
+    settings.OUTBOX_LEASE_SECONDS = 1
+    secret.send(cart(user_id="ann", quantity=1))
+    who = str(pseudonym("ann"))
+    for code in (STATUS.ABORTED, STATUS.UNAVAILABLE, STATUS.FAILED_PRECONDITION):
+        server.fail("Commit", code, times=10_000, said=ABORTED.format(who, "version", "Person"))
+        Sink.objects.update(available_at=datetime.now(UTC))
+        OutboxBatch.objects.update(available_at=datetime.now(UTC))
+        deliver.drain("spanner", is_final=True)
+        server.faults.clear()
+        kept = [Sink.objects.get().last_error, *OutboxBatch.objects.values_list("first_error", "last_error")]
+        assert who not in str(kept)
+        assert Sink.objects.get().last_error
+    server.fail("Commit", STATUS.ABORTED, times=10_000, said=ABORTED.format(who, "version", "Person"))
+    with pytest.raises(Unavailable) as caught:
+        sink.deliver(Batch("b1", "", [], sendable_until=time.monotonic() + 0.3))
+    assert str(caught.value) == "Aborted"
 
 
 def test_who_has_no_time_left_begins_nothing(own_graph: Own) -> None:

@@ -1,5 +1,7 @@
 """What a person does not allow is not in the copy; who is erased is gone from it, and nobody else loses anything."""
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -14,9 +16,13 @@ from pytest_django import Settings
 from capture import deliver, sinks
 from capture.holders.spanner import SAID, SpannerHolder
 from capture.models import Sink
+from capture.sinks import spanner_calls
+from capture.sinks.base import BatchRefused
 from capture.sinks.spanner import SpannerSink
+from personalization import tasks
 from personalization.graph_copy import drawing, tables
 from personalization.models import GraphDebt, Profile
+from personalization.signals import erasing
 from personalization.signals.marks import Signal
 from privacy import consent
 from privacy.erasure import certificate, machine, requests
@@ -176,8 +182,8 @@ def test_who_changes_their_mind_again_meanwhile_is_done_again(
     consent.change(subject, {"purchase_history": False}, Actor.USER)
     put = sink.put_whole
 
-    def meanwhile(subjects: Any) -> None:
-        put(subjects)
+    def meanwhile(subjects: Any, *rest: Any) -> None:
+        put(subjects, *rest)
         consent.change(subject, {"personalization_enabled": False}, Actor.USER)
 
     monkeypatch.setattr(sink, "put_whole", meanwhile)
@@ -272,3 +278,166 @@ def test_edges_say_when_they_are_forgotten(graph: SpannerSink, secret: Api) -> N
     assert abs(held["Viewed"][0]["forget_at"] - at - timedelta(days=30)) < timedelta(seconds=2)
     assert abs(held["Added"][0]["forget_at"] - at - timedelta(days=90)) < timedelta(seconds=2)
     assert held["Person"][0]["forget_at"] > timezone.now() + timedelta(days=179)
+
+
+def withdrawn(*users: str) -> None:
+    """Something of each is remembered, and each has changed their mind about it."""
+    for user in users:
+        remember(timezone.now(), {"milk": [(Signal.PURCHASE, 3)]}, user)
+        consent.change(pseudonym(user), {"purchase_history": False}, Actor.USER)
+
+
+def test_a_household_withdrawn_while_spanner_is_off_leaves_when_it_is_on_again(
+    own_graph: Own, secret: Api, settings: Settings
+) -> None:
+    _, sink = own_graph
+    weekly = [(Signal.PURCHASE, 7 * week) for week in range(1, 11)]
+    remember(timezone.now(), {f"p{number}": weekly for number in range(42)}, "ann")
+    subject, on = pseudonym("ann"), settings.SINKS
+    consent.change(subject, {"household_inference": True}, Actor.USER)
+    drawing.settle()
+    assert stores.of(sink, subject)["Person"][0]["household_size"]
+    settings.ENABLE_SPANNER, settings.SINKS = False, {}
+    consent.change(subject, {"household_inference": False}, Actor.USER)
+    assert drawing.settle_if_on() == 0
+    settings.ENABLE_SPANNER, settings.SINKS = True, on
+    assert drawing.settle_if_on() == 1
+    assert stores.of(sink, subject)["Person"][0]["household_size"] is None
+
+
+def test_a_household_withdrawn_unheard_is_gone_in_the_morning(
+    own_graph: Own, secret: Api, settings: Settings
+) -> None:
+    _, sink = own_graph
+    weekly = [(Signal.PURCHASE, 7 * week) for week in range(1, 11)]
+    remember(timezone.now(), {f"p{number}": weekly for number in range(42)}, "ann")
+    subject = pseudonym("ann")
+    consent.change(subject, {"household_inference": True}, Actor.USER)
+    drawing.settle()
+    consent.change(subject, {"household_inference": False}, Actor.USER)
+    GraphDebt.objects.all().delete()
+    assert drawing.draw() == 1
+    assert stores.of(sink, subject)["Person"][0]["household_size"] is None
+
+
+def test_who_was_drawn_and_never_sent_an_event_is_still_found_when_it_is_off(
+    own_graph: Own, secret: Api, settings: Settings
+) -> None:
+    remember(timezone.now(), {"milk": [(Signal.PURCHASE, 3)]}, "ann")
+    Sink.objects.all().delete()
+    assert drawing.draw() == 1
+    settings.ENABLE_SPANNER, settings.SINKS = False, {}
+    assert holder.is_on()
+    assert holder.verify(task(pseudonym("ann"))).presence == Presence.PRESENT
+
+
+def test_a_spanner_that_hangs_holds_one_thread_of_a_worker(own_graph: Own, secret: Api) -> None:
+    server, _ = own_graph
+    withdrawn("ann")
+    with server.lock:
+        first = threading.Thread(target=tasks.settle_graph)
+        first.start()
+        while not tasks._settling.locked():
+            time.sleep(0.01)
+        tasks.settle_graph()
+        assert first.is_alive()
+    first.join(30)
+    assert not GraphDebt.objects.exists()
+    assert not tasks._settling.locked()
+
+
+def test_a_run_that_has_no_time_left_leaves_the_rest_to_the_next(
+    own_graph: Own, secret: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sink = own_graph
+    withdrawn(*(f"u{number}" for number in range(6)))
+    put = sink.put_whole
+
+    def slow(subjects: Any, seconds: Any) -> None:
+        put(subjects, seconds)
+        time.sleep(seconds() + 0.05)
+
+    monkeypatch.setattr(drawing, "SETTLE_SECONDS", 2.0)
+    with monkeypatch.context() as slowly:
+        slowly.setattr(sink, "put_whole", slow)
+        assert drawing.settle_if_on() == 0
+    assert GraphDebt.objects.count() == 2
+    assert drawing.settle_if_on() == 2
+
+
+def test_one_person_whom_spanner_refuses_holds_nobody_else_up(
+    own_graph: Own, secret: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sink = own_graph
+    users = [f"u{number}" for number in range(9)]
+    for user in users:
+        remember(timezone.now(), {"tea": [(Signal.VIEW, 3)]}, user)
+    poor, put = str(pseudonym("u4")), sink.put
+
+    def refusing(parts: Any, *rest: Any) -> None:
+        if poor in {part.subject_id for part in parts}:
+            raise BatchRefused("as the test wants it")
+        put(parts, *rest)
+
+    with monkeypatch.context() as refused:
+        refused.setattr(sink, "put", refusing)
+        assert drawing.draw() == 8
+        for user in users:
+            consent.change(pseudonym(user), {"purchase_history": False}, Actor.USER)
+        assert drawing.settle_if_on() == 8
+        assert [str(one.subject_id) for one in GraphDebt.objects.all()] == [poor]
+    assert drawing.settle_if_on() == 1
+    assert drawing.draw() == 0
+
+
+def test_what_is_owed_by_the_copy_is_of_the_person_and_read_again(db: None) -> None:
+    subject = pseudonym("ann")
+    GraphDebt.objects.create(subject_id=subject)
+    assert erasing.left(subject) == 1
+    assert erasing.erase(subject) == 1
+    assert erasing.left(subject) == 0
+
+
+def test_a_database_that_keeps_more_says_until_when(own_graph: Own) -> None:
+    server, _ = own_graph
+    asked = task(uuid4())
+    purged = Task(asked.scope, asked.plan, asked.purge_started_at, asked.purge_started_at)
+    assert holder.verify(purged).residual_until == purged.purged_at + timedelta(hours=1)  # type: ignore[operator]
+    server.kept = "7d"
+    assert holder.verify(purged).residual_until == purged.purged_at + timedelta(days=7)  # type: ignore[operator]
+
+
+def test_more_rows_than_one_answer_takes_are_read_page_by_page(
+    graph: SpannerSink, secret: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop(secret, "ann", "ben")
+    subject, plan = pseudonym("ann"), holder.plan(Scope(pseudonym("ann")))
+    before = stores.of(graph, subject)
+    monkeypatch.setattr(spanner_calls, "PAGE", 1)
+    assert max(len(rows) for rows in before.values()) > 2
+    assert stores.of(graph, subject) == before
+    assert holder.plan(Scope(subject)) == plan
+
+
+def test_a_person_of_many_products_is_planned_and_exported(
+    own_graph: Own, secret: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = own_graph
+    shop(secret, "ann")
+    server.most_rows = 2
+    monkeypatch.setattr(spanner_calls, "PAGE", 2)
+    scope = Scope(pseudonym("ann"))
+    assert len(list(holder.export(scope))) == holder.plan(scope).rows > 2
+
+
+def test_who_has_no_scheduler_settles_by_a_command_without_going_through_everybody(
+    own_graph: Own, secret: Api
+) -> None:
+    _, sink = own_graph
+    shop(secret, "ann")
+    remember(timezone.now(), {"tea": [(Signal.VIEW, 3)]}, "ben")
+    consent.change(pseudonym("ann"), {"personalization_enabled": False}, Actor.USER)
+    said = StringIO()
+    call_command("draw_graph", "--owed", stdout=said)
+    assert said.getvalue() == "the graph of 1 people drawn anew or removed\n"
+    assert stores.everything(sink) == {}

@@ -1,5 +1,6 @@
 """`setup_spanner` and `check_schema`: makes what is missing, says what it cannot mend, and repeats nothing."""
 
+from datetime import timedelta
 from io import StringIO
 
 import grpc
@@ -73,6 +74,20 @@ def test_what_is_missing_is_added_and_staff_are_told_until_then(own_graph: Own) 
     assert "Product: column brand added" in lines
     assert "Bought: row deletion policy set" in lines
     assert schema_check.run() == []
+
+
+def test_a_database_that_keeps_erased_rows_for_long_is_told(own_graph: Own) -> None:
+    own, sink = own_graph
+    own.kept = "1h"
+    assert sink.differences(90) == []
+    own.kept = "7d"
+    assert [(one.column, one.difference) for one in sink.differences(90)] == [
+        ("", "keeps what is erased for 7 days, 0:00:00, not 1:00:00 (version_retention_period)")
+    ]
+
+
+def test_emulator_and_double_answer_how_long_they_keep(graph: SpannerSink) -> None:
+    assert graph.kept_for() == timedelta(hours=1)
 
 
 def test_what_cannot_be_added_is_said_and_nothing_is_changed(own_graph: Own) -> None:

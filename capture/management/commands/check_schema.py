@@ -20,6 +20,8 @@ class Command(BaseCommand):
         try:
             found = schema_check.run()
         except schema_check.Unanswered as error:
+            for drift in error.found:
+                self.stdout.write(str(drift))
             raise CommandError(str(error)) from error
         for drift in found:
             self.stdout.write(str(drift))

@@ -105,6 +105,7 @@ locals {
       ]
       graph = [
         "spanner.databases.read",
+        "spanner.databases.select", # how long erased rows can be read by their time
         "spanner.sessions.create",
       ]
       topic = []
@@ -132,8 +133,9 @@ locals {
         "bigquery.datasets.create", # asked for each time; the answer is that it exists
       ]
       graph = [
-        "spanner.databases.get",    # it exists
-        "spanner.databases.select", # which tables and columns there are
+        "spanner.databaseOperations.get", # whether a change of the tables is done
+        "spanner.databases.get",          # it exists
+        "spanner.databases.select",       # which tables and columns there are
         "spanner.databases.updateDdl",
         "spanner.sessions.create",
       ]
