@@ -4,7 +4,7 @@ A group is what one word of the query may be found by: its stem, its synonyms, t
 beginning of, the compound it is a part of. The best term of a group counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -42,7 +42,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`products` is how many products the commonest of the terms has."""
+    """`products` is how many products the commonest of the terms has that mean the word by themselves."""
 
     label: str
     weight: float
@@ -75,11 +75,12 @@ def make(query: str) -> Plan:
     words = tokens(normalise(query[:LONGEST_QUERY]))[: 2 * MOST_WORDS]
     if not words:
         return Plan()
-    plan, misspelt = _planned(words)
+    accented = slots.accented(query[:LONGEST_QUERY])
+    plan, misspelt = _planned(words, accented)
     corrected = doubts.with_synonyms(words, misspelt)
     if not corrected:
         return plan
-    again, _ = _planned([corrected.get(word, word) for word in words])
+    again, _ = _planned([corrected.get(word, word) for word in words], accented)
     if _missing(again) > _missing(plan):
         return plan
     return replace(again, words=tuple(words), apart={**again.apart, **corrected})
@@ -91,13 +92,13 @@ def doubted(plan: Plan) -> Plan | None:
     return replace(plan, groups=groups) if groups != plan.groups else None
 
 
-def _planned(words: list[str]) -> tuple[Plan, dict[str, list[str]]]:
+def _planned(words: list[str], accented: Collection[str]) -> tuple[Plan, dict[str, list[str]]]:
     """The plan of the words, and those of them that no product has, each with its likely spellings."""
     joined = [a + b for a, b in pairwise(words)]
     asked = vocabulary.known([*words, *joined, *(f"@{name}" for name in _phrases(words))])
     replaced = synonyms.of([asked.words[word].term for word in words])
     asked = _merged(asked, [word for each in replaced for phrase in each.replacements for word in phrase])
-    wanted = slots.of(words, replaced, asked)[:MOST_WORDS]
+    wanted = slots.of(words, replaced, asked, accented)[:MOST_WORDS]
     apart = doubts.settle(wanted, asked)
     slots.weigh_purposes(wanted)
     asked = _merged(asked, [word for slot in wanted for word in _every_word(slot)])
@@ -158,13 +159,14 @@ def _every_word(slot: Slot) -> list[str]:
 
 def _group(slot: Slot, asked: Vocabulary) -> Group:
     terms: dict[str, Term] = {}
-    for word, factor, origin in [(slot.word, 1.0, "word"), *slot.others]:
+    for word, factor, origin in [(slot.word, slot.factor, "word"), *slot.others]:
         known = asked.words[word]
         better = terms.get(known.term)
         if (known.products or origin == "word") and (better is None or better.factor < factor):
             terms[known.term] = Term(known.term, word, factor, origin, known.products)
     heads = [replace(t, term=f"^{t.term}", factor=t.factor * HEAD_FACTOR, products=0) for t in terms.values()]
-    products = max(map(asked.products, _every_word(slot)))
+    alone = [slot.word, *(word for word, _, _ in slot.others if word not in slot.in_phrase)]
+    products = max(map(asked.products, alone)) or max(map(asked.products, _every_word(slot)))
     return Group(slot.word, slot.weight, (*terms.values(), *(heads if slot.is_head else ())), products)
 
 

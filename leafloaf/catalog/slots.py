@@ -1,13 +1,14 @@
 """A query's words, each with the words that stand for it: synonyms and compounds. Knows no database."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TypeVar
 
 from leafloaf.catalog.synonyms import Replaced
-from leafloaf.catalog.text import UNITS
+from leafloaf.catalog.text import MARKS, UNITS, normalise, tokens
 from leafloaf.catalog.vocabulary import Vocabulary
 
 # Words that say nothing about a product; a query of nothing else keeps them.
@@ -40,19 +41,32 @@ Right = TypeVar("Right")
 class Slot:
     """A word of the query; `others` are words that stand for it: word, factor, origin.
 
-    `is_purpose` is a word after the thing itself that says whom or what it is for.
+    `is_purpose` is a word after the thing itself that says whom or what it is for; `factor` is the word's own.
+    `in_phrase` are those of the others that mean it beside the rest of a phrase alone, as drink in *oat drink* means
+    milk: how common they are by themselves says nothing of how telling the word is.
     """
 
     word: str
     weight: float
     is_head: bool = False
     is_purpose: bool = False
+    factor: float = 1.0
     others: list[tuple[str, float, str]] = field(default_factory=list)
+    in_phrase: frozenset[str] = frozenset()
 
 
-def of(words: Sequence[str], replaced: Sequence[Replaced], asked: Vocabulary) -> list[Slot]:
-    """The slots of the words that mean something, with their synonyms and compounds."""
-    kept = frozenset(meaning(words))
+def of(
+    words: Sequence[str], replaced: Sequence[Replaced], asked: Vocabulary, accented: Collection[str] = ()
+) -> list[Slot]:
+    """The slots of the words that mean something, with their synonyms and compounds.
+
+    A small word that was written with an accent and has a synonym by itself is no filler: *thé noir* is tea.
+    """
+    known = {own for each in replaced for own, _ in each.alike}
+    kept = {
+        *meaning(words),
+        *(word for word in accented if word in words and asked.words[word].term in known),
+    }
     head = _head(words, kept)
     purpose = _purpose(words, head, replaced, asked)
     slots: list[Slot] = []
@@ -62,10 +76,16 @@ def of(words: Sequence[str], replaced: Sequence[Replaced], asked: Vocabulary) ->
         slots += [Slot(words[at], weight(words, at), at == head, at > purpose) for at in between]
         inside = [at for at in range(each.start, each.stop) if words[at] in kept]
         own = [Slot(words[at], weight(words, at), at == head, at > purpose) for at in inside]
-        slots += _side_by_side(own, each.replacements, asked) if own else []
+        slots += _side_by_side(own, each, asked) if own else []
         place = each.stop
     _add_compounds(slots, asked)
     return _distinct(slots)
+
+
+def accented(query: str) -> frozenset[str]:
+    """The words that were written with an accent."""
+    pieces = [piece for piece in query.split() if MARKS.search(unicodedata.normalize("NFD", piece))]
+    return frozenset(word for piece in pieces for word in tokens(normalise(piece)))
 
 
 def meaning(words: Sequence[str]) -> list[str]:
@@ -109,27 +129,72 @@ def weigh_purposes(slots: Iterable[Slot]) -> None:
             slot.weight *= PURPOSE_WEIGHT
 
 
-def _side_by_side(own: list[Slot], replacements: Iterable[Sequence[str]], asked: Vocabulary) -> list[Slot]:
+def _side_by_side(own: list[Slot], replaced: Replaced, asked: Vocabulary) -> list[Slot]:
     """The slots of a phrase with each phrase that stands for it laid along them.
 
-    A word that both phrases have stays where it is, the others go to the other slots in order. A phrase of more words
-    than there are slots divides them. One with a word that no product has stands for nothing here.
+    A word that both phrases have stays where it is, one that means the same goes there, the others go to the other
+    slots in order: *oat milk* has oat beside the avoine of *lait d'avoine*, not beside lait. A phrase of more words
+    than there are slots divides them. One with a word that no product has stands for nothing here, nor does one that
+    has all the words already: whatever is a breakfast cereal is a cereal, and not all for breakfast is one.
     """
-    phrases = [meaning(phrase) for phrase in replacements]
-    here = [phrase for phrase in phrases if all(map(asked.products, phrase))]
-    count = max([len(own), *map(len, here)])
+    phrases = _standing(own, replaced, asked)
+    slots = _divided(own, max([len(own), *(len(words) for words, _ in phrases)]))
+    stems = [asked.words[slot.word].term for slot in slots]
+    same = [{other for word, other in replaced.alike if word == stem} for stem in stems]
+    for words, terms in sorted(phrases, key=lambda each: {*stems, *chain(*same)}.isdisjoint(each[1])):
+        for at, nth in _laid(stems, terms, same):
+            _put(slots[at], words[nth], asked)
+            if len(slots) > 1 and (stems[at], terms[nth]) not in replaced.alike:
+                slots[at].in_phrase |= {words[nth]}
+            same[at].add(terms[nth])  # and so says where the words of the next phrase belong
+    return slots
+
+
+def _standing(
+    own: Iterable[Slot], replaced: Replaced, asked: Vocabulary
+) -> list[tuple[list[str], list[str]]]:
+    """The phrases that stand for the slots here, each as its words and their stems."""
+    said = {asked.words[slot.word].term for slot in own}
+    phrases = [
+        (words, [asked.words[word].term for word in words])
+        for words in map(meaning, replaced.replacements)
+        if all(map(asked.products, words))
+    ]
+    return [(words, terms) for words, terms in phrases if not said <= set(terms)]
+
+
+def _divided(own: Sequence[Slot], count: int) -> list[Slot]:
+    """As many slots; the weight stays the same together."""
     share = len(own) / count
-    slots = [
+    return [
         replace(slot, weight=slot.weight * share, others=[]) for slot, _ in _paired(own, list(range(count)))
     ]
-    stems = {asked.words[slot.word].term for slot in slots}
-    for phrase in here:
-        terms = {asked.words[word].term for word in phrase}
-        free = [slot for slot in slots if asked.words[slot.word].term not in terms] or slots
-        moved = [word for word in phrase if asked.words[word].term not in stems] or phrase
-        for slot, word in _paired(free, moved):
-            slot.others.append((word, SYNONYM_FACTOR if asked.products(slot.word) else 1.0, "synonym"))
-    return slots
+
+
+def _put(slot: Slot, word: str, asked: Vocabulary) -> None:
+    """A synonym beside the slot's own word, or before it: in English texts *the* says less of thé than tea does."""
+    is_filler = slot.word in FILLERS
+    slot.factor = SYNONYM_FACTOR if is_filler else 1.0
+    trust = SYNONYM_FACTOR if asked.products(slot.word) and not is_filler else 1.0
+    slot.others.append((word, trust, "synonym"))
+
+
+def _laid(
+    own: Sequence[str], theirs: Sequence[str], same: Sequence[Collection[str]]
+) -> list[tuple[int, int]]:
+    """Which slot each word of a phrase goes to, as places in both, which are given by their stems.
+
+    `same` are the stems that mean the same as each slot's own.
+    """
+    free = [at for at, stem in enumerate(own) if stem not in theirs] or list(range(len(own)))
+    moved = [nth for nth, stem in enumerate(theirs) if stem not in own] or list(range(len(theirs)))
+    beside: dict[int, int] = {}
+    for nth in moved:
+        if home := [at for at in free if at not in beside and theirs[nth] in same[at]]:
+            beside[home[0]] = nth
+    left = [at for at in free if at not in beside]
+    rest = [nth for nth in moved if nth not in beside.values()]
+    return [*beside.items(), *(_paired(left or free, rest or moved) if left or rest else ())]
 
 
 def _paired(left: Sequence[Left], right: Sequence[Right]) -> list[tuple[Left, Right]]:

@@ -7,26 +7,34 @@ from leafloaf.lib import statements
 
 LONGEST_PHRASE = 4
 
-# Both directions of a row; the shop has some hundreds of rows, so they are read as they stand, never from a copy.
+# Both directions of a row; the shop has some hundreds of rows, so they are read as they stand, never from a copy. The
+# way back of a one-way row finds nothing, but says that its two words mean the same.
 READ = """
-SELECT s.term_key, r.phrase
-FROM catalog_synonym s, unnest(s.replacements) AS r (phrase)
+SELECT s.term_key, r.phrase, r.key, true
+FROM catalog_synonym s, unnest(s.replacements, s.replacement_keys) AS r (phrase, key)
 WHERE s.is_active AND s.term_key = ANY (%(phrases)s::text[])
 UNION
-SELECT r.key, s.term
+SELECT r.key, s.term, s.term_key, NOT s.is_one_way
 FROM catalog_synonym s, unnest(s.replacement_keys) AS r (key)
-WHERE s.is_active AND NOT s.is_one_way AND r.key = ANY (%(phrases)s::text[])
+WHERE s.is_active AND r.key = ANY (%(phrases)s::text[])
 ORDER BY 1, 2
 """
+
+Alike = frozenset[tuple[str, str]]
+"""Stems of a query's words, each with the stem of a word that means the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A phrase at `start` to `stop` of the query's words, and the phrases that stand for it."""
+    """A phrase at `start` to `stop` of the query's words, and the phrases that stand for it.
+
+    `alike` are the words in it that have a synonym by themselves.
+    """
 
     start: int
     stop: int
     replacements: tuple[tuple[str, ...], ...]
+    alike: Alike = frozenset()
 
 
 def of(stems: list[str]) -> list[Replaced]:
@@ -37,17 +45,25 @@ def of(stems: list[str]) -> list[Replaced]:
         for stop in range(start + 1, min(start + LONGEST_PHRASE, len(stems)) + 1)
     }
     found: dict[str, list[tuple[str, ...]]] = {}
-    for phrase, replacement in statements.fetch(READ, {"phrases": list(set(spans.values()))}):
-        if words := tokens(normalise(replacement)):
+    alike: set[tuple[str, str]] = set()
+    for phrase, replacement, key, finds in statements.fetch(READ, {"phrases": list(set(spans.values()))}):
+        words = tokens(normalise(replacement))
+        if words and finds:
             found.setdefault(phrase, []).append(tuple(words))
+        if " " not in phrase and " " not in key:
+            alike.add((phrase, key))
     return _apart(
-        [Replaced(*span, tuple(found[phrase])) for span, phrase in spans.items() if phrase in found]
+        [
+            Replaced(*span, tuple(found[phrase]), frozenset(alike))
+            for span, phrase in spans.items()
+            if phrase in found
+        ]
     )
 
 
 def having(phrases: set[str]) -> set[str]:
     """Those of the phrases, given as stems, that have synonyms."""
-    return {phrase for phrase, _ in statements.fetch(READ, {"phrases": list(phrases)})}
+    return {phrase for phrase, _, _, finds in statements.fetch(READ, {"phrases": list(phrases)}) if finds}
 
 
 def _apart(replaced: list[Replaced]) -> list[Replaced]:

@@ -165,3 +165,61 @@ def test_the_shelves_below_are_meant_too(make_product: MakeProduct) -> None:
     make_product("Oreo", category="Snacks > Cookies > Filled")
     assert len(plan.make("snack").shelves) == 3
     assert len(plan.make("cookies").shelves) == 2
+
+
+def test_the_words_of_a_synonym_go_beside_those_that_mean_the_same(make_product: MakeProduct) -> None:
+    make_product("Lait au chocolat", category="Dairy > Milk")
+    make_product("Boisson d'avoine")
+    make_product("Vin rouge")
+    make_product("Red Wine")
+    assert terms("lait d'avoine") == [{"lait", "milk", "drink", "boisson"}, {"avoin", "oat"}]
+    assert terms("oat milk") == [{"oat", "avoin"}, {"milk", "lait", "drink", "boisson"}]
+    assert terms("red wine") == [{"red", "roug"}, {"wine", "vin"}]  # though wine does not find vin by itself
+    assert "Lait au chocolat" not in [hit.name for hit in search("lait d'avoine").results[:2]]
+
+
+def test_a_phrase_shows_where_the_words_of_the_next_one_belong(make_product: MakeProduct) -> None:
+    """Nothing says that a cup is a beaker but that the third phrase has one where the second has the other."""
+    make_product("Blue Beaker")
+    make_product("Azure Beaker")
+    make_product("Chalice Azure")
+    Synonym.objects.create(term="sky cup", replacements=["azure beaker", "blue cup", "chalice azure"])
+    make_product("Sky Cup")
+    assert terms("sky cup") == [{"sky", "blue", "azur"}, {"cup", "beaker", "chalic"}]
+
+
+def test_a_synonym_that_only_says_more_finds_nothing_more(make_product: MakeProduct) -> None:
+    make_product("Breakfast Cereal")
+    make_product("Breakfast Tea")
+    assert terms("cereal") == [{"cereal"}]
+    assert [hit.name for hit in search("cereal").results] == ["Breakfast Cereal"]
+
+
+def test_how_common_a_word_of_a_phrase_is_by_itself_says_nothing(make_product: MakeProduct) -> None:
+    for n in range(20):
+        make_product(f"Soda {n}", category="Soft Drinks")
+    make_product("Oat Milk")
+    indexing.refresh()
+    oat, milk = plan.make("oat milk").groups
+    assert "drink" in {term.term for term in milk.terms}
+    assert milk.products == 3
+    assert oat.products == 2
+    (plain,) = plan.make("milk").groups
+    assert plain.products == milk.products
+
+
+def test_a_small_word_with_an_accent_that_has_a_synonym_is_no_filler(make_product: MakeProduct) -> None:
+    make_product("Thé vert")
+    make_product("Black Tea")
+    make_product("Best of the Sea")
+    assert terms("thé du matin")[0] == {"the", "tea"}
+    assert terms("the best") == [{"best"}]
+    assert len(terms("à la vanille")) == 1
+    assert found("thé") == "Black Tea"
+
+
+def test_a_synonym_of_the_same_words_in_another_order_changes_nothing(make_product: MakeProduct) -> None:
+    make_product("Salad Mix")
+    Synonym.objects.create(term="mix salad", replacements=["salad mix"])
+    assert terms("mix salad") == [{"mix"}, {"salad"}]
+    assert found("mix salad") == "Salad Mix"

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from leafloaf.catalog import search
 PATH = "/api/v1/search"
 KEYWORD = 0.0
 EXAMPLE = "organic milk"
+IDLE_SECONDS = 10
+"""A web server lets go of a connection that nobody uses for longer, while another engine answers."""
 SAYS_ALPHA = "alpha" in inspect.signature(search.search).parameters
 
 
@@ -46,7 +49,11 @@ class Http:
     caches: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
         self.client = AnsweringClient(self.port, b"HTTP/1.1 200")
+        self.asked_at = time.monotonic()
 
     def build(self, products: Sequence[Product]) -> None:
         return
@@ -58,6 +65,10 @@ class Http:
         return clients.request(PATH, json.dumps(body).encode(), self.key)
 
     def answer(self, query: str) -> dict[str, Any]:
+        if time.monotonic() - self.asked_at > IDLE_SECONDS:
+            self.close()
+            self.open()
+        self.asked_at = time.monotonic()
         return self.client.ask(self.request(query))
 
     def top(self, query: str) -> list[str]:
