@@ -145,6 +145,7 @@ CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.b
 if REDIS_ENABLED and REDIS_URL:
     CACHES["default"] = {
         "BACKEND": "django_redis.cache.RedisCache",
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # who must wait: leafloaf.staff.signing_in.guesses
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": f"{REDIS_PREFIX}cache",
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True},
@@ -261,6 +262,10 @@ SPECTACULAR_SETTINGS = {
 # Limits: how often each network address, user and key may ask (docs/access.md). The key of a shop front is that of all
 # its shoppers; an address may be that of a whole campus. Each event of a batch counts. A demo and the tests are one
 # address and a few users, who do in a minute what people do in a year.
+    "privacy_pages": env.text("THROTTLE_PRIVACY_PAGES", "off" if DEBUG else "address=600/min, user=300/min"),
+    "privacy_page_writes": env.text(
+        "THROTTLE_PRIVACY_PAGE_WRITES", "off" if DEBUG else "address=60/min, user=30/min"
+    ),
 
 THROTTLES = {
     "search": env.text("THROTTLE_SEARCH", "address=1800/min, user=600/min, key=600000/min"),

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
-from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from leafloaf.access.throttling import pages as limits
+from leafloaf.lib import problems
 from privacy.certificate_words import WORDS
 from privacy.erasure import certificate, certificate_keys
 from privacy.erasure.certificate import LARGEST_FILE, NotGenuine
@@ -17,10 +19,21 @@ TIMES = ("asked_at", "fenced_at", "before", "purged_at", "verified_at")
 
 
 @require_safe
-@cache_control(public=True, max_age=300)
 def keys(request: HttpRequest) -> JsonResponse:
-    """The public keys of this shop."""
-    return JsonResponse({"keys": certificate_keys.published()})
+    """The public keys of this shop; a proxy may keep them, and answer in our place."""
+    if wait := limits.count(request):
+        return too_many(wait)
+    response = JsonResponse({"keys": certificate_keys.published()})
+    patch_cache_control(response, public=True, max_age=300)
+    return response
+
+
+def too_many(wait: int) -> JsonResponse:
+    """For programs, which read no page."""
+    detail = f"Too many requests from this network address; ask again in {wait} s."
+    document = problems.body(429, "too_many_requests", detail)
+    headers = {"Retry-After": str(wait)}
+    return JsonResponse(document, status=429, content_type=problems.CONTENT_TYPE, headers=headers)
 
 
 @method_decorator(csrf_exempt, name="dispatch")  # it changes nothing and knows nobody

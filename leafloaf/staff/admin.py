@@ -45,7 +45,8 @@ class FailedSignInAdmin(LookOnly):
     """A name that nobody has is shown as a trace, for it may be a password that was typed into the wrong field."""
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "is_locked_out")
-    search_fields = ("username__exact", "ip_address__exact")
+    search_fields = ("username__startswith", "ip_address__exact")
+    search_help_text = "How a name begins, or a whole address."
     ordering = ("-attempt_time",)
     actions = ("unlock",)
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.views import View
 
+from leafloaf.access.throttling import pages as limits
 from privacy import gpc, words
 from privacy.pages import languages, people, sessions
 from privacy.pages.people import Person
@@ -27,10 +28,22 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.language = languages.of(request)
         with translation.override(self.language):
-            response = self.answer(request, *args, **kwargs)
+            wait = limits.count(request, self.whose(request))
+            response = self.slow_down(request, wait) if wait else self.answer(request, *args, **kwargs)
         guard(response)
         if isinstance(response, HttpResponse):
             languages.remember(request, response, self.language)
+        return response
+
+    def whose(self, request: HttpRequest) -> str | None:
+        """By what name the limits of whoever is signed in are counted; None for everybody's page."""
+        return None
+
+    def slow_down(self, request: HttpRequest, wait: int) -> HttpResponse:
+        """Instead of the page, before anything was done: no link is used up, no form taken, no session prolonged."""
+        again = request.get_full_path() if request.method in limits.SAFE_METHODS else ""
+        response = show(request, self.language, "busy", 429, wait=wait, again=again)
+        response.headers["Retry-After"] = str(wait)
         return response
 
     def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -50,18 +63,23 @@ class PersonPage(Page):
     session: PersonSession
     person: Person
 
-    def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def whose(self, request: HttpRequest) -> str | None:
         session = sessions.find(request)
         person = people.of_session(session) if session else None
         if session is None or person is None:
-            return self.turn_away(request)
+            return None
         self.session, self.person = session, person
-        if not (person.is_active or self.is_for_erased):
+        return person.name
+
+    def answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not hasattr(self, "person"):
+            return self.turn_away(request)
+        if not (self.person.is_active or self.is_for_erased):
             response: HttpResponseBase = self.go("deletion")
         else:
             response = super().answer(request, *args, **kwargs)
         if isinstance(response, HttpResponse):
-            sessions.go_on(response, session)
+            sessions.go_on(response, self.session)
         return response
 
     def turn_away(self, request: HttpRequest) -> HttpResponse:

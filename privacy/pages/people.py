@@ -20,6 +20,12 @@ class Person:
     request: DeletionRequest | None
 
     @property
+    def name(self) -> str:
+        """By which they are counted: the pseudonym or, of who is gone, the request that saw to it."""
+        known = self.subject or self.request
+        return str(known.pk) if known else ""
+
+    @property
     def is_active(self) -> bool:
         return self.subject is not None and self.subject.state == Subject.State.ACTIVE
 

@@ -40,6 +40,15 @@ WORDS = {
     "forged.title": "This form cannot be accepted",
     "forged.lead": "It was open for too long, or your browser does not keep cookies of this site. "
     "Go back, load the page again and send the form once more.",
+    "busy.title": "Please wait a moment",
+    "busy.lead": "Many pages were asked for within a short time, by you or by others on your network.",
+    "busy.page.one": "Wait {n} second, then load the page again. Nothing was changed, and no link was used up.",
+    "busy.page.many": "Wait {n} seconds, then load the page again. Nothing was changed, and no link was used up.",
+    "busy.form.one": "What you sent was not accepted, and nothing was changed. "
+    "Wait {n} second, go back and send it once more.",
+    "busy.form.many": "What you sent was not accepted, and nothing was changed. "
+    "Wait {n} seconds, go back and send it once more.",
+    "busy.again": "Load the page again",
     "missing.title": "There is no such page",
     "missing.lead": "The address may be mistyped.",
     # Overview
@@ -215,6 +224,7 @@ WORDS = {
     "store.bigquery": "Statistics (BigQuery)",
     "store.pubsub": "Stream of messages (Pub/Sub)",
     "store.spanner": "Memory as a graph (Spanner)",
+    "store.replica": "A copy of the shop's database that follows it",
     "step": "State",
     "step.waiting": "Not begun",
     "step.purging": "Being erased",

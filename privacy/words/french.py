@@ -42,6 +42,15 @@ WORDS = {
     "forged.title": "Ce formulaire ne peut pas être accepté",
     "forged.lead": "Il est resté ouvert trop longtemps, ou votre navigateur ne garde pas les témoins de ce site. "
     "Revenez en arrière, rechargez la page et envoyez le formulaire de nouveau.",
+    "busy.title": "Un instant, s'il vous plaît",
+    "busy.lead": "Beaucoup de pages ont été demandées en peu de temps, par vous ou par d'autres sur votre réseau.",
+    "busy.page.one": "Attendez {n} seconde, puis rechargez la page. Rien n'a changé, et aucun lien n'a servi.",
+    "busy.page.many": "Attendez {n} secondes, puis rechargez la page. Rien n'a changé, et aucun lien n'a servi.",
+    "busy.form.one": "Ce que vous avez envoyé n'a pas été accepté, et rien n'a changé. "
+    "Attendez {n} seconde, revenez en arrière et envoyez-le de nouveau.",
+    "busy.form.many": "Ce que vous avez envoyé n'a pas été accepté, et rien n'a changé. "
+    "Attendez {n} secondes, revenez en arrière et envoyez-le de nouveau.",
+    "busy.again": "Recharger la page",
     "missing.title": "Cette page n'existe pas",
     "missing.lead": "L'adresse contient peut-être une erreur.",
     # Overview
@@ -225,6 +234,7 @@ WORDS = {
     "store.bigquery": "Statistiques (BigQuery)",
     "store.pubsub": "Flux de messages (Pub/Sub)",
     "store.spanner": "Mémoire en graphe (Spanner)",
+    "store.replica": "Une copie de la base de données de la boutique, qui la suit",
     "step": "État",
     "step.waiting": "Pas commencé",
     "step.purging": "En cours d'effacement",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from leafloaf.access import clients, keys
 from leafloaf.access.models import ApiClient, ApiKey, AuditEntry
 from leafloaf.lib import database
+from tests.outage import Outage
 
 pytestmark = pytest.mark.django_db
 
@@ -100,12 +101,12 @@ def test_a_key_ends_on_the_instant_although_it_is_remembered(monkeypatch: pytest
 
 
 def test_a_key_that_has_ended_is_not_believed_while_the_database_is_away(
-    monkeypatch: pytest.MonkeyPatch,
+    outage: Outage,
 ) -> None:
     key = keys.create("Shop", SECRET, expires_at=timezone.now() + timedelta(seconds=0.4))
     assert keys.find(key) is not None
     time.sleep(0.5)
-    monkeypatch.setattr(database._watch, "is_away", True)
+    outage.begin()
     with pytest.raises(database.Away):
         keys.find(key)
 

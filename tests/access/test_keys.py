@@ -1,7 +1,7 @@
 """API keys: made once, kept as a hash, found by how they start."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +14,7 @@ from leafloaf.access import clients, keys
 from leafloaf.access.models import ApiClient, ApiKey
 from leafloaf.lib import database
 from tests.calls import Api
+from tests.outage import Outage
 
 pytestmark = pytest.mark.django_db
 
@@ -171,11 +172,9 @@ def test_the_command_refuses_a_taken_name_and_an_unknown_scope() -> None:
 
 
 @pytest.fixture
-def away() -> Iterator[None]:
+def away(outage: Outage) -> None:
     """The database is known to be away."""
-    database._watch.is_away = True
-    yield
-    database._watch.is_away = False
+    outage.begin()
 
 
 def test_while_the_database_is_away_a_key_that_was_found_works_for_minutes(

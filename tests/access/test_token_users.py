@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 from capture.models import Event
 from leafloaf.access import keys, token_keys, tokens
 from leafloaf.access.models import ApiClient
-from leafloaf.lib import database
 from privacy.models import PrivacySettings, Subject
 from tests.access.signing import USER, Signer, hs256
 from tests.calls import Api, cart, one_of_each
+from tests.outage import Outage
 from tests.personalization import grocery
 
 pytestmark = pytest.mark.django_db
@@ -179,12 +178,10 @@ def test_a_page_may_take_a_dismissal_back(client: Client) -> None:
 
 
 @pytest.fixture
-def away(user: Api) -> Iterator[None]:
+def away(user: Api, outage: Outage) -> None:
     """The database is known to be away, and the token was believed before."""
     assert user.get(SETTINGS).status_code == 200
-    database._watch.is_away = True
-    yield
-    database._watch.is_away = False
+    outage.begin()
 
 
 @pytest.mark.usefixtures("away")

@@ -67,6 +67,8 @@ def complaint(scope: str) -> str:
         return f"{variable} cannot be read: {error}"
     if scope == rates.FAILURES and set(limits) - {"address", *implied(text)}:
         return f"{variable}: who shows a wrong credential has an address and nothing else"
+    if scope in rates.PAGES and "key" in limits:
+        return f"{variable}: who looks at a page has no key"
     return ""
 
 

@@ -5,7 +5,7 @@ the same person's.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,19 +43,13 @@ def of(scope: str, caller: Caller | None, user_id: str | None, address: str, cos
         "user": user_id,
         "key": caller.client_name if caller else None,
     }
-    found = [
-        Demand(
-            f"{scope}-{kind}",
-            name_of(scope, kind, identity),
-            rate,
-            needs=(units := min(cost, rate.count)),  # a batch larger than the limit takes all of it
-            takes=units,
-            is_shown=kind != "key" or is_server,
-        )
-        for kind, rate in _limits(scope).items()
-        if (identity := whose[kind]) is not None
-    ]
+    found = _of_each(scope, whose, cost, rates.WHOSE if is_server else rates.SHOPPERS)
     return sorted([*found, *failures(address, takes=0)], key=by_name)
+
+
+def of_page(scope: str, person: str | None, address: str) -> list[Demand]:
+    """Those of a page for people, likewise sorted. Nobody shows it a key, so wrong ones close it to nobody."""
+    return sorted(_of_each(scope, {"address": address, "user": person}, 1, rates.SHOPPERS), key=by_name)
 
 
 def failures(address: str, takes: int = 1) -> Iterator[Demand]:
@@ -72,6 +66,16 @@ def name_of(scope: str, kind: str, identity: str) -> bytes:
 
 def by_name(demand: Demand) -> bytes:
     return demand.name
+
+
+def _of_each(
+    scope: str, whose: Mapping[str, str | None], cost: int, shown: tuple[str, ...]
+) -> Iterator[Demand]:
+    for kind, rate in _limits(scope).items():
+        if (identity := whose.get(kind)) is not None:
+            units = min(cost, rate.count)  # a batch larger than the limit takes all of it
+            name = name_of(scope, kind, identity)
+            yield Demand(f"{scope}-{kind}", name, rate, units, units, is_shown=kind in shown)
 
 
 def _limits(scope: str) -> rates.Limits:

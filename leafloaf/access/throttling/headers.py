@@ -21,10 +21,15 @@ class RateLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         verdict = request.META.get(VERDICT)
-        if verdict and (shown := list(items(verdict))):
+        if verdict and not is_shared(response) and (shown := list(items(verdict))):
             response[POLICY] = ", ".join(policy for policy, _ in shown)
             response[LIMIT] = ", ".join(limit for _, limit in shown)
         return response
+
+
+def is_shared(response: HttpResponse) -> bool:
+    """Whether a cache may hand the answer to others, of whom it would say nothing true."""
+    return "public" in response.get("Cache-Control", "")
 
 
 def items(verdict: Verdict) -> Iterator[tuple[str, str]]:

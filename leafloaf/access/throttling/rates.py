@@ -18,7 +18,9 @@ UNITS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hou
 RATE = re.compile(r"([0-9]{1,9})/([0-9]{0,4})([a-z]+)")
 LONGEST_SECONDS = {"address": 15 * 60, "user": 3600, "key": 3600}
 """What is kept of an address is gone after its limit's period."""
-CLASSES = ("search", "events", "recommendations", "privacy", "privacy_writes", "failures")
+PAGES = ("privacy_pages", "privacy_page_writes")
+"""What browsers show to people: looking, and sending a form."""
+CLASSES = ("search", "events", "recommendations", "privacy", "privacy_writes", *PAGES, "failures")
 FAILURES = "failures"
 
 Limits = Mapping[str, Rate]

@@ -1,5 +1,8 @@
 """After some wrong passwords for a name from an address nobody gets in by that name from there for a while.
 
+But for a browser in which they got in before: what goes wrong there is counted for itself (`known_browsers`), so that
+nobody is locked out by somebody else.
+
 A name that nobody has is locked out in the same way and with the same words. It is kept as a trace only: whoever typed
 their password into the wrong field must not find it in a table.
 """
@@ -22,8 +25,11 @@ from django.utils.crypto import salted_hmac
 from leafloaf.access import audit
 from leafloaf.access.throttling import address as addresses
 from leafloaf.staff.models import FailedSignIn
+from leafloaf.staff.signing_in import known_browsers
 
 NOBODY = "unknown-"
+BROWSER = " in browser "
+"""A name has no space."""
 ACTOR = "sign-in"
 
 
@@ -34,10 +40,11 @@ def address(request: HttpRequest) -> str | None:
 
 
 def kept_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
-    """The name of a member of staff as it is, any other as a trace of it."""
+    """The name of a member of staff as it is, with that of a browser of theirs; any other as a trace of it."""
     typed = str((credentials or {}).get("username") or request.POST.get("username") or "")
-    if User.objects.filter(username=typed).exists():
-        return typed
+    if user := User.objects.filter(username=typed).first():
+        browser = known_browsers.of(request, user)
+        return f"{typed}{BROWSER}{browser}" if browser else typed
     return NOBODY + salted_hmac("leafloaf.staff.lock_out", typed, algorithm="sha256").hexdigest()[:16]
 
 
@@ -58,8 +65,13 @@ def note(request: HttpRequest, username: str, **_: Any) -> None:
     has_just_begun = getattr(request, "axes_failures_since_start", None) is not None
     if has_just_begun and not username.startswith(NOBODY):
         audit.record(
-            ACTOR, "lock out", username, minutes=int(settings.AXES_COOLOFF_TIME.total_seconds()) // 60
+            ACTOR, "lock out", plain(username), minutes=int(settings.AXES_COOLOFF_TIME.total_seconds()) // 60
         )
+
+
+def plain(kept: str) -> str:
+    """Whose name it is, without that of a browser."""
+    return kept.partition(BROWSER)[0]
 
 
 def with_all_failures(found: QuerySet[Any], now: datetime) -> QuerySet[Any]:
@@ -82,7 +94,7 @@ def unlock(failed: FailedSignIn, by: str) -> None:
     """Everything is forgotten of this name from this address."""
     with transaction.atomic():
         FailedSignIn.objects.filter(username=failed.username, ip_address=failed.ip_address).delete()
-        audit.record(by, "unlock sign-in", failed.username or "")
+        audit.record(by, "unlock sign-in", plain(failed.username or ""))
 
 
 def prune() -> int:

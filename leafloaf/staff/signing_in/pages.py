@@ -1,26 +1,46 @@
 """The pages between the password and the admin: showing a code, and setting up the app that makes them."""
 
 from base64 import b32encode
+from collections.abc import Iterable
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from leafloaf.staff.signing_in import qr_code, second_factor, sessions
+from leafloaf.staff.signing_in import guesses, known_browsers, lock_out, qr_code, second_factor, sessions
+from leafloaf.staff.signing_in.guesses import Way
 
 WRONG = "That is not the code, or it was used before. Wait for the next one, or take a recovery code."
-WAIT = "There were too many wrong codes. Try again in {} seconds."
+WRONG_OF_NEW_APP = "That is not the code that the new app shows. Wait for the next one."
+WAIT = "There were too many wrong codes. Try again {}."
+WAYS = {
+    Way.APP: "by a code of your app",
+    Way.RECOVERY: "by a recovery code",
+    Way.NETWORK: "from another network",
+    Way.BROWSER: "in another browser on another network",
+    Way.KNOWN_BROWSER: "in another browser in which you got in before",
+}
+OF_NEW_APP = {Way.NETWORK, Way.BROWSER}
+"""No other code confirms a new app, and no other browser is known that it could be confirmed in."""
+WRONG_HERE = "staff_wrong_codes"
+"""In the session: how many of the wrong codes were typed in it."""
+SOMEBODY = (
+    "Since your last code was taken somebody who knows your password has entered {} wrong code{}. "
+    'If that was not you, <a href="{}">change your password</a> now.'
+)
 
 
 def owed(request: HttpRequest) -> HttpResponse | None:
@@ -47,6 +67,31 @@ def onward(request: HttpRequest) -> str:
     return wanted if is_ours else reverse("admin:index")
 
 
+def place_of(request: HttpRequest, user: User) -> guesses.Place:
+    if browser := known_browsers.of(request, user):
+        return guesses.Place(browser, is_known=True)
+    return guesses.Place(lock_out.address(request) or "")
+
+
+def in_words(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    return f"{minutes} minutes" if minutes > 1 else f"{seconds} second{pluralize(seconds)}"
+
+
+def wait_for(seconds: int, ways: Iterable[Way]) -> str:
+    """What else than waiting helps, and nothing that does not."""
+    *others, last = [f"in {in_words(seconds)}", *(WAYS[way] for way in ways)]
+    return WAIT.format(", ".join([*others, f"or {last}"]) if others else last)
+
+
+class Refused(Exception):
+    """No right code was sent; this is what is answered."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
 @method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
 class SignInPage(View):
     """Only for who has shown the password of a member of staff."""
@@ -62,9 +107,12 @@ class SignInPage(View):
         if request.POST.get("act") == "leave":
             logout(request)
             return HttpResponseRedirect(reverse("admin:login"))
-        return super().dispatch(request, *args, **kwargs)
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Refused as refused:
+            return refused.response
 
-    def show(self, **context: Any) -> HttpResponse:
+    def show(self, status: int = 200, **context: Any) -> HttpResponse:
         # Nothing of the admin is told to who is not through.
         around = {"site_header": admin.site.site_header, "site_title": admin.site.site_title}
         nothing = {"is_nav_sidebar_enabled": False, "available_apps": [], "has_permission": False}
@@ -73,11 +121,36 @@ class SignInPage(View):
             "next": onward(self.request),
             "is_through": sessions.is_through(self.request),
         }
-        return TemplateResponse(self.request, self.template, around | nothing | shared | context)
+        return TemplateResponse(
+            self.request, self.template, around | nothing | shared | context, status=status
+        )
 
-    def wrong(self) -> str:
-        seconds = second_factor.seconds_to_wait(self.user)
-        return WAIT.format(seconds) if seconds > 1 else WRONG
+    def owner(self) -> second_factor.Device:
+        """The device whose code was sent; its owner is told of wrong ones that were not theirs.
+
+        Raises:
+            Refused: what to answer.
+        """
+        request = self.request
+        try:
+            found = second_factor.verify(
+                self.user, request.POST.get("code", ""), place_of(request, self.user)
+            )
+        except guesses.TooMany as error:
+            raise Refused(self.wait(error.seconds, error.ways)) from error
+        if found is None:
+            request.session[WRONG_HERE] = request.session.get(WRONG_HERE, 0) + 1
+            raise Refused(self.show(wrong=WRONG))
+        others = found.wrong_before - request.session.pop(WRONG_HERE, 0)
+        if others > 0:
+            address = reverse("admin:password_change")
+            messages.warning(request, format_html(SOMEBODY, others, pluralize(others), address))
+        return found.device
+
+    def wait(self, seconds: int, ways: Iterable[Way], **context: Any) -> HttpResponse:
+        response = self.show(status=429, wrong=wait_for(seconds, ways), **context)
+        response.headers["Retry-After"] = str(seconds)
+        return response
 
 
 class CodePage(SignInPage):
@@ -92,11 +165,10 @@ class CodePage(SignInPage):
         return self.show()
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        device = second_factor.verify(self.user, request.POST.get("code", ""))
-        if device is None:
-            return self.show(wrong=self.wrong())
-        sessions.go_through(request, device)
-        return HttpResponseRedirect(onward(request))
+        sessions.go_through(request, self.owner())
+        response = HttpResponseRedirect(onward(request))
+        known_browsers.remember(request, response, self.user)
+        return response
 
 
 class SetUpPage(SignInPage):
@@ -120,36 +192,44 @@ class SetUpPage(SignInPage):
         return act() if act else self.show()
 
     def begin(self) -> HttpResponse:
-        if wrong := self.owner_is_missing():
-            return self.show(wrong=wrong)
+        self.ask_owner()
         device = second_factor.begin(self.user)
         secret = b32encode(device.bin_key).decode()
         groups = [secret[at : at + 4] for at in range(0, len(secret), 4)]
         return self.show(is_begun=True, secret=" ".join(groups), drawing=qr_code.draw(device.config_url))
 
     def confirm(self) -> HttpResponse:
-        confirmed = second_factor.confirm(self.user, self.request.POST.get("code", ""))
+        code, place = self.request.POST.get("code", ""), place_of(self.request, self.user)
+        try:
+            confirmed = second_factor.confirm(self.user, code, place)
+        except guesses.TooMany as error:
+            ways = [way for way in error.ways if way in OF_NEW_APP]
+            return self.wait(error.seconds, ways, is_begun=True)
         if confirmed is None:
-            return self.show(is_begun=True, wrong=self.wrong())
+            return self.show(is_begun=True, wrong=WRONG_OF_NEW_APP)
         device, codes = confirmed
         sessions.go_through(self.request, device)
         second_factor.end_sessions(self.user, but=self.request.session.session_key)
-        return self.show(codes=codes)
+        response = self.show(codes=codes)
+        known_browsers.remember(self.request, response, self.user)
+        return response
 
     def codes(self) -> HttpResponse:
-        if wrong := self.owner_is_missing():
-            return self.show(wrong=wrong)
+        self.ask_owner()
         codes = second_factor.new_codes(self.user)
         if app := second_factor.app_of(self.user):  # the code that opened this session may be gone
             sessions.go_through(self.request, app)
         return self.show(codes=codes)
 
-    def owner_is_missing(self) -> str:
-        """An open session is not enough to change what it was opened with: that takes a code too."""
-        if second_factor.app_of(self.user) is None:
-            return ""
-        return "" if second_factor.verify(self.user, self.request.POST.get("code", "")) else self.wrong()
+    def ask_owner(self) -> None:
+        """An open session is not enough to change what it was opened with: that takes a code too.
 
-    def show(self, **context: Any) -> HttpResponse:
+        Raises:
+            Refused: what to answer.
+        """
+        if second_factor.app_of(self.user):
+            self.owner()
+
+    def show(self, status: int = 200, **context: Any) -> HttpResponse:
         app = second_factor.app_of(self.user)
-        return super().show(app=app, left=second_factor.codes_left(self.user), **context)
+        return super().show(status, app=app, left=second_factor.codes_left(self.user), **context)

@@ -1,12 +1,12 @@
 """The second factor of staff: six digits of an app, or a recovery code.
 
-A code is good once: the app's are remembered by their time (django-otp), a recovery code goes when it is used. Wrong
-ones make the next try wait, 1, 2, 4 … seconds. Nobody can set up an app over one that is there without its code.
+A code is good once: the app's are remembered by their time (django-otp), a recovery code goes when it is used. How many
+wrong ones may be tried is in `guesses`. Nobody can set up an app over one that is there without its code.
 """
 
 import logging
 import secrets
-from math import ceil
+from dataclasses import dataclass
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
@@ -17,6 +17,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 
 from leafloaf.access import audit, encryption
 from leafloaf.staff.models import Authenticator, RecoveryCodes
+from leafloaf.staff.signing_in import guesses
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,15 @@ RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 RECOVERY_LENGTH = 10
 
 Device = Authenticator | RecoveryCodes
+DEVICES: dict[str, type[Device]] = {guesses.APP: Authenticator, guesses.RECOVERY: RecoveryCodes}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a right code was of, and how many wrong ones had come since the last right one, from wherever."""
+
+    device: Device
+    wrong_before: int
 
 
 def app_of(user: User) -> Authenticator | None:
@@ -49,11 +59,22 @@ def begin(user: User) -> Authenticator:
     return device
 
 
-def confirm(user: User, typed: str) -> tuple[Authenticator, list[str]] | None:
-    """Makes the app that was begun the one that counts, if this is its code; with new recovery codes, told only now."""
+def confirm(user: User, typed: str, place: guesses.Place) -> tuple[Authenticator, list[str]] | None:
+    """Makes the app that was begun the one that counts, if this is its code; with new recovery codes, told only now.
+
+    An open session must not guess the code of an app that its owner began and left: it would be told those.
+
+    Raises:
+        guesses.TooMany: the code was not looked at.
+    """
     with transaction.atomic():
-        device = Authenticator.objects.select_for_update().filter(user=user, confirmed=False).first()
-        if device is None or not _is_right(device, plain(typed)):
+        _hold(user)
+        guesses.admit(user, guesses.APP, place)
+        device = Authenticator.objects.filter(user=user, confirmed=False).first()
+        if device is None:
+            return None
+        if not _is_right(device, plain(typed)):
+            guesses.count(user, guesses.APP, place)
             return None
         Authenticator.objects.filter(user=user, confirmed=True).delete()
         device.confirmed = True
@@ -63,18 +84,27 @@ def confirm(user: User, typed: str) -> tuple[Authenticator, list[str]] | None:
         return device, new_codes(user)
 
 
-def verify(user: User, typed: str) -> Device | None:
-    """The device whose code this is, and which now takes no other of the same moment."""
+def verify(user: User, typed: str, place: guesses.Place) -> Verified | None:
+    """The device whose code this is, and which now takes no other of the same moment.
+
+    Raises:
+        guesses.TooMany: the code was not looked at.
+    """
     code = plain(typed)
-    kind: type[Device] = Authenticator if code.isdecimal() and len(code) == DIGITS else RecoveryCodes
+    kind = guesses.APP if code.isdecimal() and len(code) == DIGITS else guesses.RECOVERY
     with transaction.atomic():
-        device: Device | None = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
+        _hold(user)
+        guesses.admit(user, kind, place)
+        before = _wrong_codes(user)
+        device: Device | None = DEVICES[kind].objects.filter(user=user, confirmed=True).first()
         if device is None or not _is_right(device, code):
+            guesses.count(user, kind, place)
             return None
-        if kind is RecoveryCodes:
+        if kind == guesses.RECOVERY:
             name = user.get_username()
             audit.record(name, "use recovery code", name, left=codes_left(user))
-        return device
+        _forget_wrong_codes(user)
+        return Verified(device, before)
 
 
 def new_codes(user: User) -> list[str]:
@@ -114,17 +144,6 @@ def end_sessions(user: User, but: str | None = None) -> None:
             session.delete()
 
 
-def seconds_to_wait(user: User) -> int:
-    """Until the next try counts; 0 when it may be made now."""
-    waits = [0]
-    for kind in (Authenticator, RecoveryCodes):
-        for device in kind.objects.filter(user=user):
-            is_allowed, why = device.verify_is_allowed()
-            if not is_allowed:
-                waits.append(ceil((why["locked_until"] - timezone.now()).total_seconds()))
-    return max(waits)
-
-
 def plain(typed: str) -> str:
     """A code as it is compared, however it was typed."""
     return "".join(character for character in typed.lower() if character.isascii() and character.isalnum())
@@ -136,3 +155,22 @@ def _is_right(device: Device, code: str) -> bool:
     except encryption.Unreadable:
         logger.error("A second factor was encrypted under a SECRET_KEY that is not known here any more.")
         return False
+
+
+def _hold(user: User) -> None:
+    """Until the end of the transaction: of many tries at once each sees what became of the one before."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _wrong_codes(user: User) -> int:
+    """As the devices have counted them since each saw a right one."""
+    return sum(
+        device.throttling_failure_count
+        for kind in DEVICES.values()
+        for device in kind.objects.filter(user=user, confirmed=True)
+    )
+
+
+def _forget_wrong_codes(user: User) -> None:
+    for kind in DEVICES.values():
+        kind.objects.filter(user=user).update(throttling_failure_count=0, throttling_failure_timestamp=None)

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY, login
 
-from leafloaf.staff.signing_in import second_factor
+from leafloaf.staff.signing_in import known_browsers, second_factor
 
 ADMIN = "/admin/"
 BEGAN, SEEN, OWED = "staff_began", "staff_seen", "staff_second_factor_owed"
@@ -55,11 +56,26 @@ class StaffSessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_staffs = request.path.startswith(ADMIN) and SESSION_KEY in request.session
-        if is_staffs and (why := ended(request.session)):
+        if not (request.path.startswith(ADMIN) and SESSION_KEY in request.session):
+            return self.get_response(request)
+        if why := ended(request.session):
             logout(request)
             messages.info(request, ENDED.format(why))
-        return self.get_response(request)
+        password = request.session.get(HASH_SESSION_KEY)
+        response = self.get_response(request)
+        if password and request.session.get(HASH_SESSION_KEY) not in {None, password}:
+            stay_known(request, response)
+        return response
+
+
+def stay_known(request: HttpRequest, response: HttpResponse) -> None:
+    """They have changed their own password, which ends all other sessions of theirs; this browser stays known.
+
+    Django's two pages for it: one's own, and that of a user, which changes another object than `request.user`.
+    """
+    name = request.user.get_username()
+    if is_through(request) and (user := User.objects.filter(username=name, is_staff=True).first()):
+        known_browsers.remember(request, response, user)
 
 
 def ended(session: SessionBase) -> str:

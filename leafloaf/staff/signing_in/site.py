@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 
-from leafloaf.staff.signing_in import pages, sessions
+from leafloaf.staff.signing_in import known_browsers, pages, sessions
 
 
 class GuardedSite(admin.AdminSite):
@@ -26,6 +26,8 @@ class GuardedSite(admin.AdminSite):
         if request.method == "GET" and (owed := pages.owed(request)):
             return owed
         response = super().login(request, extra_context)
-        if request.method == "POST" and request.user.is_authenticated:
+        if request.method == "POST" and (user := pages.staff_of(request)):
             sessions.owe_second_factor(request)
+            if sessions.is_through(request):
+                known_browsers.remember(request, response, user)
         return response

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
-from leafloaf.access.throttling import memory_store, postgres_store, redis_store
+from leafloaf.access.throttling import memory_store, postgres_store, rates, redis_store
 from leafloaf.access.throttling.demands import Demand
 from leafloaf.access.throttling.gcra import Rate
 from leafloaf.access.throttling.verdict import Verdict
@@ -39,6 +40,23 @@ def take(request: pytest.FixtureRequest, db: None) -> Take:
         request.getfixturevalue("redis_on")
     memory_store.forget()
     return STORES[request.param]
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def store(request: pytest.FixtureRequest, settings: Settings) -> None:
+    """Counted by one of the two, and nothing so far."""
+    if request.param == "redis":
+        request.getfixturevalue("redis_on")
+    else:
+        request.getfixturevalue("db")
+        settings.REDIS_ENABLED = False
+    settings.THROTTLES = dict.fromkeys(rates.CLASSES, "off")
+    forget_postgres()
+    memory_store.forget()
+
+
+def limited(settings: Settings, **limits: str) -> None:
+    settings.THROTTLES = settings.THROTTLES | limits
 
 
 def forget_redis() -> None:

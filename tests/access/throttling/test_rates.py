@@ -68,6 +68,14 @@ def test_a_wrong_credential_has_nothing_but_an_address(settings: Settings) -> No
     assert "THROTTLE_FAILURES" in error.msg
 
 
+def test_a_page_knows_no_keys(settings: Settings) -> None:
+    settings.THROTTLES = settings.THROTTLES | {"privacy_pages": "user=5/min, key=5/min"}
+    (error,) = limits_can_be_read()
+    assert error.msg == "THROTTLE_PRIVACY_PAGES: who looks at a page has no key."
+    settings.THROTTLES = settings.THROTTLES | {"privacy_pages": "5/min"}
+    assert not limits_can_be_read()
+
+
 def test_limits_smaller_than_a_batch_are_told_of(settings: Settings) -> None:
     assert a_batch_fits() == []
     settings.THROTTLES = settings.THROTTLES | {"events": "address=499/min, key=500/min"}

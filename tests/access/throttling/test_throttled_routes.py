@@ -10,14 +10,14 @@ from pytest_django import Settings
 
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
-from leafloaf.access.throttling import memory_store, rates
+from leafloaf.access.throttling import rates
 from leafloaf.access.throttling.throttle import Throttle
 from tests.access.signing import hs256
 from tests.access.test_denied_by_default import OPEN, views
-from tests.access.throttling.conftest import forget_postgres
+from tests.access.throttling.conftest import limited
 from tests.calls import Api, cart
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 SUGGEST = "/api/v1/suggest?q=mi"
 SETTINGS = "/api/v1/privacy/settings"
@@ -25,25 +25,8 @@ EVENTS = "/api/v1/events"
 ANNA = {"X-User-Id": "anna"}
 
 
-@pytest.fixture(params=["redis", "postgres"], autouse=True)
-def store(request: pytest.FixtureRequest, settings: Settings) -> None:
-    """Counted by one of the two, and nothing so far."""
-    if request.param == "redis":
-        request.getfixturevalue("redis_on")
-    else:
-        request.getfixturevalue("db")
-        settings.REDIS_ENABLED = False
-    settings.THROTTLES = dict.fromkeys(rates.CLASSES, "off")
-    forget_postgres()
-    memory_store.forget()
-
-
 def statuses(times: int, call: Any) -> list[int]:
     return [call().status_code for _ in range(times)]
-
-
-def limited(settings: Settings, **limits: str) -> None:
-    settings.THROTTLES = settings.THROTTLES | limits
 
 
 def test_past_the_limit_the_answer_says_which_and_how_long(publishable: Api, settings: Settings) -> None:
