@@ -14,8 +14,8 @@ from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
 from tests import emptying
 from tests.calls import Api
-from tests.pubsub import emulator
-from tests.spanner import emulator as google_spanner
+from tests.emulators import PUBSUB, SPANNER, Emulator, NotHere
+from tests.outage import Outage
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -52,23 +52,30 @@ def publishable(db: None) -> Api:
 @pytest.fixture(scope="session")
 def pubsub_emulator() -> Iterator[str]:
     """`host:port` of Google's Pub/Sub emulator, which few machines have."""
-    with ExitStack() as open_until_the_end:
-        try:
-            address = open_until_the_end.enter_context(emulator.running())
-        except emulator.NotHere as error:
-            pytest.skip(str(error))
-        yield address
+    yield from emulator(PUBSUB)
 
 
 @pytest.fixture(scope="session")
 def spanner_emulator() -> Iterator[str]:
     """`host:port` of Google's Spanner emulator, which few machines have."""
+    yield from emulator(SPANNER)
+
+
+def emulator(wanted: Emulator) -> Iterator[str]:
     with ExitStack() as open_until_the_end:
         try:
-            address = open_until_the_end.enter_context(google_spanner.running())
-        except google_spanner.NotHere as error:
+            address = open_until_the_end.enter_context(wanted.running())
+        except NotHere as error:
             pytest.skip(str(error))
         yield address
+
+
+@pytest.fixture
+def outage() -> Iterator[Outage]:
+    """Of the database, as this process knows it."""
+    made = Outage()
+    yield made
+    made.end()
 
 
 @pytest.fixture

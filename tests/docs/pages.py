@@ -10,7 +10,7 @@ from pathlib import Path
 from leafloaf.stack.services import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
-SHELL = "sh"
+SHELL, PYTHON = "sh", "python"
 OPENING = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>.*)$")
 REMARK = re.compile(r"^ *<!-- (?P<kind>not run|fails|slow|run): (?P<why>.+) -->$")
 HEADING = re.compile(r"^#{1,6} (?P<title>.+)$")
@@ -25,7 +25,10 @@ CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 @dataclass(frozen=True)
 class Fence:
-    """A block of code. `kind` is what the line above it says of it: `not run`, `fails`, `slow`, or nothing."""
+    """A block of code. `kind` is what the line above it says of it: `not run`, `run`, `fails`, `slow`, or nothing.
+
+    `why` gives the reason or, of one that is `run`, the test that does it.
+    """
 
     line: int
     language: str
@@ -69,6 +72,28 @@ class Page:
     def anchors(self) -> set[str]:
         titles = [match["title"] for line in self.prose().splitlines() if (match := HEADING.match(line))]
         return {anchor(title) for title in titles}
+
+
+def run_by(test: str, name: str) -> list[str]:
+    """The fences of a page that say that this test, a file's path, runs them."""
+    own = str(Path(test).relative_to(REPOSITORY))
+    found = [fence for fence in Page(REPOSITORY / name).fences() if fence.kind == "run" and fence.why == own]
+    return [fence.text for fence in found]
+
+
+def unkept(page: Page) -> list[str]:
+    """Python that nobody runs and that does not say why, by its line. Who runs it names the page."""
+    return [
+        f"line {fence.line}: {fence.kind} {fence.why}".rstrip(": ")
+        for fence in page.fences()
+        if fence.language == PYTHON and fence.kind != "not run" and not is_run(fence, page)
+    ]
+
+
+def is_run(fence: Fence, page: Page) -> bool:
+    test = REPOSITORY / fence.why
+    is_test = fence.kind == "run" and test.is_file() and test.is_relative_to(REPOSITORY / "tests")
+    return is_test and page.path.name in test.read_text(encoding="utf-8")
 
 
 @cache

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from leafloaf.stack.services import REPOSITORY
 from tests.docs import pages, shop
 from tests.docs.pages import Fence, Page
 
@@ -76,6 +77,32 @@ def test_a_fence_without_an_end_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="line 3 has no end"):
         Page(tmp_path / "page.md").fences()
+
+
+@pytest.mark.parametrize(
+    ("mark", "is_kept"),
+    [
+        ("", False),
+        ("<!-- not run: the shop is yours -->", True),
+        ("<!-- not run: -->", False),
+        ("<!-- run: tests/docs/test_harness.py -->", True),
+        ("<!-- run: tests/docs/test_commands.py -->", False),
+        ("<!-- run: tests/docs/nowhere.py -->", False),
+        ("<!-- run: tests/docs -->", False),
+        ("<!-- run: docs/examples/shop.py -->", False),
+        ("<!-- slow: it is -->", False),
+    ],
+)
+def test_python_that_nobody_runs_is_noticed(tmp_path: Path, mark: str, is_kept: bool) -> None:
+    """test_commands.py names no pages-of-python.md, and this file does."""
+    (tmp_path / "pages-of-python.md").write_text(f"# Title\n\n{mark}\n```python\nprint(1)\n```\n")
+
+    assert (pages.unkept(Page(tmp_path / "pages-of-python.md")) == []) is is_kept
+
+
+def test_a_test_finds_the_fences_that_are_its_own() -> None:
+    assert pages.run_by(str(REPOSITORY / "tests/quickstarts/test_back_end.py"), "docs/back-end.md")
+    assert pages.run_by(__file__, "docs/back-end.md") == []
 
 
 @pytest.mark.parametrize(

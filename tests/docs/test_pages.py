@@ -51,6 +51,11 @@ def test_every_shell_fence_is_shell(page: Page) -> None:
 
 
 @ALL
+def test_every_python_fence_is_run_by_a_test_or_says_why_not(page: Page) -> None:
+    assert pages.unkept(page) == []
+
+
+@ALL
 def test_every_link_leads_somewhere(page: Page) -> None:
     broken = [link for link in page.links() if not leads_somewhere(page, link)]
 

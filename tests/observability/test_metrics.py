@@ -24,6 +24,7 @@ from personalization.recommending import mishaps
 from tests.access.matrix import routes
 from tests.calls import Api, cart, interaction, one_of_each, search
 from tests.observability.exposed import Exposed, key, read
+from tests.outage import Outage
 
 MOST_QUERIES = 15
 MARK = "mkd7731"
@@ -61,11 +62,9 @@ def test_it_needs_the_scope(secret: Api, publishable: Api) -> None:
     assert nobody.json()["code"] == "not_authenticated"
 
 
-def test_while_the_database_is_away_it_says_so_and_tells_what_was_counted(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_the_database_is_away_it_says_so_and_tells_what_was_counted(api: Api, outage: Outage) -> None:
     assert read(api).value("leafloaf_database_up") == 1
-    monkeypatch.setattr(database._watch, "is_away", True)
+    outage.begin()
     STALE.inc()
     told = read(api)
     assert told.values[key("leafloaf_database_up")] == 0
@@ -88,10 +87,10 @@ def test_a_database_that_goes_while_it_is_asked_is_away(api: Api, monkeypatch: p
 
 
 def test_a_key_that_cannot_be_looked_up_is_told_that_the_database_is_away(
-    secret: Api, monkeypatch: pytest.MonkeyPatch
+    secret: Api, outage: Outage
 ) -> None:
     keys.forget()
-    monkeypatch.setattr(database._watch, "is_away", True)
+    outage.begin()
     answer = secret.get("/metrics")
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "application/problem+json"

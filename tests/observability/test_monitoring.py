@@ -23,7 +23,7 @@ from capture.sinks.base import BatchRefused, Misconfigured
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
-from leafloaf.lib import database, metering
+from leafloaf.lib import metering
 from leafloaf.observability import reference
 from personalization.models import LearnedVersion
 from privacy.models import DataExport, DeletionRequest, RetentionNight
@@ -32,6 +32,7 @@ from tests.conftest import memory_configuration
 from tests.docs.pages import Page
 from tests.observability import promql
 from tests.observability.exposed import read
+from tests.outage import Outage
 
 DOCS: Path = settings.BASE_DIR / "docs"
 FOLDER = DOCS / "monitoring"
@@ -284,13 +285,11 @@ def test_when_the_worker_stops_that_is_told(api: Api) -> None:
     assert "LeafLoafPredictionsAreOld" in firing(api, now + 4 * 86400)
 
 
-def test_a_worker_that_never_ran_is_told_and_not_for_the_database(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_never_ran_is_told_and_not_for_the_database(api: Api, outage: Outage) -> None:
     assert firing(api) == {"LeafLoafWorkerIsSilent"}
     live(api)
     read(api)  # by which the key is known
-    monkeypatch.setattr(database._watch, "is_away", True)
+    outage.begin()
     assert firing(api) == {"LeafLoafDatabaseIsAway"}
 
 

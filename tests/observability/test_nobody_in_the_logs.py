@@ -215,6 +215,8 @@ def everything_fails(marked: Marked, processes: Processes) -> None:
     bigquery.fail(
         times=1, match={"path": "insertAll"}, status=400, body=said, content_type="application/json"
     )
+    one = json.dumps({"events": [cart()]}).encode()  # all others may have been delivered meanwhile
+    assert marked.call("api/v1/events", "POST", "/api/v1/events", key, one) == 202
     with broken("capture_reading", marked.canary.mark):
         processes.send_all_tasks()
         wait_for(
@@ -223,6 +225,7 @@ def everything_fails(marked: Marked, processes: Processes) -> None:
             processes.log("worker"),
             processes.worker,
         )
+    processes.manage("drain", "--all")  # what is not due yet as well
     wait_for(lambda: bigquery.fired() == 1, "BigQuery's refusal", processes.log("worker"), processes.worker)
     bigquery.mend()
 

@@ -1,36 +1,22 @@
 """The ten lines of docs/back-end.md, exactly as they are, against a real server."""
 
 import json
-import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.core.management import call_command
-from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from capture.models import Event
 from tests.access.signing import USER
+from tests.docs import pages
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("log")]
-PAGE = Path(django_settings.BASE_DIR) / "docs" / "back-end.md"
-FENCE = re.compile(r"<!-- run: tests/quickstarts -->\n```python\n(.*?)```", re.DOTALL)
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture
-def demo(settings: Settings, live_server: LiveServer) -> str:
-    settings.DEBUG = True
-    call_command("load_demo")
-    return live_server.url.replace("localhost", "127.0.0.1")
-
-
 def run(address: str) -> list[Any]:
-    [code] = FENCE.findall(PAGE.read_text())
+    [code] = pages.run_by(__file__, "docs/back-end.md")
     assert ADDRESS in code
     assert len([line for line in code.splitlines() if line and not line.startswith(("import", "from"))]) <= 14
     done = subprocess.run(
