@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, Sum
 
-from capture import horizon, notices, partitions, quotas, rebase, sinks, waiting_room
+from capture import health_replica, horizon, notices, partitions, quotas, rebase, sinks, waiting_room
 from capture.models import DeadLetter, OutboxBatch, Reading, SchemaDrift, Sink
 
 LAG_ALLOWED = {"redis": 10.0, "pubsub": 10.0, "bigquery": 30.0, "spanner": 30.0, "cloud_storage": 150.0}
@@ -65,6 +65,7 @@ def take_readings(now: datetime | None = None) -> list[Reading]:
     notices.replace(waiting_room.KIND, waiting_room.warnings())
     quotas.watch(now)
     rebase.watch()
+    health_replica.take_reading(now)
     return readings
 
 
@@ -142,14 +143,15 @@ def summary(now: datetime | None = None) -> dict[str, object]:
     is_stale = newest is None or now - newest > STALE_AFTER
     noticed = notices.sentences(without=NOT_PUBLIC)
     held = horizon.latest()
-    well = (
-        all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale and not noticed
-    )
+    replica = health_replica.state(now - STALE_AFTER)
+    is_well = all(state in {"healthy", "disabled"} for state in capture.values()) and not is_stale
+    well = is_well and not noticed and replica in {None, "healthy"}
     return {
         "status": "healthy" if well else "degraded",
         "data_capture": capture,
         "log": {"horizon_age_seconds": held.age_seconds if held else None},
         "database": "healthy",
+        **({"replica": replica} if replica else {}),
         "worker": "stale" if is_stale else "healthy",
         "read_at": newest.isoformat() if newest else None,
         "notices": noticed,

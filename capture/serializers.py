@@ -52,6 +52,11 @@ class HealthSerializer(serializers.Serializer[Any]):
     )
     log = LogSerializer(required=False)
     database = serializers.CharField()
+    replica = serializers.CharField(
+        required=False,
+        help_text="Where there is one: healthy, degraded (behind), unhealthy (away, or no replica), or unknown when no "
+        "worker has looked at it for two minutes.",
+    )
     searches_waiting = serializers.IntegerField(
         required=False,
         allow_null=True,

@@ -36,6 +36,28 @@ def threads_are_enough(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
+@checks.register
+def replica_is_another_server(**_: Any) -> list[checks.CheckMessage]:
+    """The primary read as its own replica would be asked everything twice.
+
+    By another name of its host it starts; `catalog.replica.look` finds that out.
+    """
+    primary, replica = (settings.DATABASES.get(alias, {}) for alias in ("default", "replica"))
+    usual = {"HOST": "", "PORT": "5432", "NAME": ""}
+    if not replica or any(
+        str(primary.get(part) or default) != str(replica.get(part) or default)
+        for part, default in usual.items()
+    ):
+        return []
+    return [
+        checks.Error(
+            "DATABASE_REPLICA_URL names the database of DATABASE_URL.",
+            hint="Name its replica, or leave DATABASE_REPLICA_URL out.",
+            id="leafloaf.E005",
+        )
+    ]
+
+
 def refuse_wrong_settings() -> None:
     """Runs the system checks, deployment checks included outside DEBUG.
 

@@ -89,9 +89,9 @@ class Environment:
             return ""
         return value
 
-    def database(self, variable: str) -> dict[str, Any]:
+    def database(self, variable: str, default: str | None = None) -> dict[str, Any]:
         """Django's DATABASES entry for a Postgres address."""
-        url = self.url(variable, ("postgres", "postgresql"))
+        url = self.url(variable, ("postgres", "postgresql"), default)
         if not url:
             return {"ENGINE": "django.db.backends.dummy"}
         return dict(self._env.db_url_config(url))  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 
 from leafloaf.environment import Environment
-from leafloaf.lib.database import Connection
+from leafloaf.lib.database import Connection, ReplicaConnection
 
 # Lets annotations such as `ModelAdmin[Product]` stand in code that runs.
 django_stubs_ext.monkeypatch()
@@ -115,24 +115,13 @@ WORKER_THREADS = int(env.number("WORKER_THREADS", "4", minimum="1"))
 # Database
 
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL")}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
-        {
-            # Left alone, the pool's back-off sleeps as long again as the server was away.
-            "pool": {
-                "min_size": 1,
-                "max_size": max(WEB_PLACES, WORKER_THREADS) + 4,  # staff have two more, and probes
-                "timeout": 3,
-                "reconnect_timeout": 2,
-                "connection_class": Connection,
-            },
-            "connect_timeout": 3,
-            "prepare_threshold": 5,  # Django prepares nothing by itself; `lib.statements` does
-            # Compiling a statement takes longer than any statement of a request.
-            "options": "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c jit=off",
-        }
-    )
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a restarted server must not cost a request
+if env.text("DATABASE_REPLICA_URL", ""):
+    DATABASES["replica"] = env.database("DATABASE_REPLICA_URL", "")
+MOST_CONNECTIONS = max(WEB_PLACES, WORKER_THREADS) + 4  # of each process: staff have two more, and probes
+for _alias, _kind in (("default", Connection), ("replica", ReplicaConnection)):
+    if DATABASES.get(_alias, {}).get("ENGINE", "django.db.backends.dummy") != "django.db.backends.dummy":
+        DATABASES[_alias].setdefault("OPTIONS", {}).update(_kind.options(MOST_CONNECTIONS))
+        DATABASES[_alias]["CONN_HEALTH_CHECKS"] = True  # a restarted server must not cost a request
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis: cache and real-time sink
@@ -145,7 +134,6 @@ CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.b
 if REDIS_ENABLED and REDIS_URL:
     CACHES["default"] = {
         "BACKEND": "django_redis.cache.RedisCache",
-OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # who must wait: leafloaf.staff.signing_in.guesses
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": f"{REDIS_PREFIX}cache",
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True},
@@ -157,6 +145,7 @@ LOGIN_URL = "admin:login"
 # The password alone opens nothing but the page that asks for a code, or sets up the app that makes one.
 STAFF_TWO_FACTOR = env.boolean("STAFF_TWO_FACTOR", not DEBUG)
 OTP_TOTP_ISSUER = "LeafLoaf"
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # who must wait: leafloaf.staff.signing_in.guesses
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: who is locked out has no password looked at
     "django.contrib.auth.backends.ModelBackend",
@@ -262,10 +251,6 @@ SPECTACULAR_SETTINGS = {
 # Limits: how often each network address, user and key may ask (docs/access.md). The key of a shop front is that of all
 # its shoppers; an address may be that of a whole campus. Each event of a batch counts. A demo and the tests are one
 # address and a few users, who do in a minute what people do in a year.
-    "privacy_pages": env.text("THROTTLE_PRIVACY_PAGES", "off" if DEBUG else "address=600/min, user=300/min"),
-    "privacy_page_writes": env.text(
-        "THROTTLE_PRIVACY_PAGE_WRITES", "off" if DEBUG else "address=60/min, user=30/min"
-    ),
 
 THROTTLES = {
     "search": env.text("THROTTLE_SEARCH", "address=1800/min, user=600/min, key=600000/min"),
@@ -276,6 +261,10 @@ THROTTLES = {
     ),
     "privacy_writes": env.text(
         "THROTTLE_PRIVACY_WRITES", "off" if DEBUG else "address=60/min, user=30/min, key=6000/min"
+    ),
+    "privacy_pages": env.text("THROTTLE_PRIVACY_PAGES", "off" if DEBUG else "address=600/min, user=300/min"),
+    "privacy_page_writes": env.text(
+        "THROTTLE_PRIVACY_PAGE_WRITES", "off" if DEBUG else "address=60/min, user=30/min"
     ),
     "failures": env.text("THROTTLE_FAILURES", "off" if DEBUG else "address=300/min"),
 }
@@ -552,6 +541,8 @@ DATA_HOLDERS: dict[str, str] = {
     "staff": "leafloaf.staff.holders.StaffHolder",
     "privacy": "privacy.own_holder.PrivacyHolder",
 }
+if "replica" in DATABASES:  # it has everybody whom the database has
+    DATA_HOLDERS["replica"] = "privacy.replica_holder.ReplicaHolder"
 # What is worked out of a person when it is asked for, and so belongs into their export though no holder has it.
 EXPORT_INFERENCES = ["personalization.inferred_export.rows"]
 

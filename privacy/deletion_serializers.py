@@ -32,7 +32,9 @@ class DeletionRequestAskSerializer(StrictSerializer):
 class DeletionStoreSerializer(StrictSerializer):
     """How far one store is."""
 
-    store = serializers.CharField(help_text="`postgres`, `redis`, `cloud_storage` or `bigquery`.")
+    store = serializers.CharField(
+        help_text="`postgres`, `redis`, `cloud_storage`, `bigquery`, `pubsub`, `spanner` or `replica`."
+    )
     title = serializers.CharField()
     state = serializers.ChoiceField(choices=DeletionStep.State.choices)
     attempts = serializers.IntegerField()

@@ -25,8 +25,9 @@ from privacy.models import DeletionStep
 
 Presence = DeletionStep.Presence
 
-SOURCE, COPIES, REMAINS = 1, 2, 3
-"""Phases: the log, from which everything else is made; what was made from it; and what says who the person is."""
+SOURCE, COPIES, REMAINS, REPLICA = 1, 2, 3, 4
+"""Phases: the log, from which everything else is made; what was made from it; what says who the person is; and what
+follows the database in all of that."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,18 @@ NEVER_USED = "never_used"
 
 @dataclass(frozen=True)
 class Task:
-    """One person's step, as a holder gets it. `purged_at` is when `erase` last ended, None before."""
+    """One person's step, as a holder gets it.
+
+    Attributes:
+        purged_at: when `erase` last ended, None before.
+        lease: under which this is done; the step's row said so before it was begun.
+    """
 
     scope: Scope
     plan: Plan
     purge_started_at: datetime
     purged_at: datetime | None = None
+    lease: UUID | None = None
 
 
 @dataclass(frozen=True)

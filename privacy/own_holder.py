@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
@@ -39,7 +39,7 @@ BY_SUBJECT: tuple[type[Model], ...] = (
     PrivacyLink,
 )
 """In the order in which they go; the subject comes last."""
-COLUMN = "subject_id"
+COLUMN, VISIT = "subject_id", "session_id"
 OF_THE_REQUEST = frozenset({"privacy.DeletionRequest"})
 """It knows the pseudonym until its certificate is signed, and forgets it then."""
 NO_REQUEST = "There is no request to erase this person: nothing may be erased without one."
@@ -85,29 +85,35 @@ class PrivacyHolder(BaseHolder):
         }
 
 
-def found_by_model(subject_id: UUID) -> dict[str, int]:
+def found_by_model(subject_id: UUID, using: str = DEFAULT_DB_ALIAS) -> dict[str, int]:
     """How many rows of each model name the person, asked of the database anew; models without any are left out."""
-    counts = {model._meta.label: _counted(model, subject_id) for model in models_by_subject()}
-    counts[Subject._meta.label] = _count(Subject._meta.db_table, "id", subject_id)
-    return {label: count for label, count in counts.items() if count}
+    counts = {model: _count(model, f"{COLUMN} = %s", subject_id, using) for model in models_by_subject()}
+    counts[Subject] = _count(Subject, "id = %s", subject_id, using)
+    return {model._meta.label: count for model, count in counts.items() if count}
+
+
+def found_of_visits(sessions: Sequence[str], using: str = DEFAULT_DB_ALIAS) -> int:
+    """How many rows of these visits name nobody, in the models that know both."""
+    anonymous = f"{COLUMN} IS NULL AND {VISIT} = ANY(%s)"
+    models = [model for model in models_by_subject() if _has(model, VISIT)]
+    return sum(_count(model, anonymous, list(sessions), using) for model in models) if sessions else 0
 
 
 def models_by_subject() -> Iterator[type[Model]]:
     """The models of the project with a column for a subject, whichever app they are in."""
     for model in apps.get_models(include_auto_created=True):
-        is_named = any(field.column == COLUMN for field in model._meta.concrete_fields)
-        if is_named and model._meta.managed and model._meta.label not in OF_THE_REQUEST:
+        if _has(model, COLUMN) and model._meta.managed and model._meta.label not in OF_THE_REQUEST:
             yield model
 
 
-def _counted(model: type[Model], subject_id: UUID) -> int:
-    return _count(model._meta.db_table, COLUMN, subject_id)
+def _has(model: type[Model], column: str) -> bool:
+    return any(field.column == column for field in model._meta.concrete_fields)
 
 
-def _count(table: str, column: str, subject_id: UUID) -> int:
-    name = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {name(table)} WHERE {name(column)} = %s", [subject_id])  # noqa: S608
+def _count(model: type[Model], condition: str, value: UUID | list[str], using: str) -> int:
+    table = connections[using].ops.quote_name(model._meta.db_table)
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE {condition}", [value])  # noqa: S608
         return int(cursor.fetchone()[0])
 
 

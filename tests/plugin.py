@@ -19,6 +19,7 @@ os.environ.update(
         "DEBUG": "true",
         "SECRET_KEY": "for-tests-only",
         "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
+        "DATABASE_REPLICA_URL": "",
         "CELERY_BROKER_URL": "memory://",
         "LOG_LEVEL": "WARNING",
     }

@@ -29,15 +29,14 @@ from django.db import connection
 
 from capture import schema
 from capture.holders import in_use
-from capture.holders.in_use import NotConfigured
+from capture.holders.failures import FAILURES, finding_of, told, words
 from capture.models import OutboxBatch
 from capture.records import encoder
 from capture.sinks import bigquery_rows
-from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
 from capture.sinks.bigquery import BigQuerySink
 from capture.sinks.bigquery_rows import SINCE, UNTIL, Missing, People, Seen, StillStreaming
 from capture.sinks.google_accounts import ERASER, READER, VERIFIER
-from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
+from privacy.holders import BaseHolder, Finding, NotNow, Plan, Presence, Purged, Scope, Task
 
 SINK = "bigquery"
 USUALLY = timedelta(minutes=30)
@@ -71,7 +70,7 @@ class BigQueryHolder(BaseHolder):
         return in_use.is_in_use(SINK)
 
     def plan(self, scope: Scope) -> Plan:
-        with told():
+        with told(SINK, "BigQuery"):
             seen = bigquery_rows.look(self.sink(READER), people(scope))
             total = self._in_all()
         tables = {schema.TABLES[kind]: rows_of(found) for kind, found in by_type(seen).items()}
@@ -90,7 +89,7 @@ class BigQueryHolder(BaseHolder):
         return total
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
-        with told(), alone(dataset_of(self.sink(ERASER))) as is_mine:
+        with told(SINK, "BigQuery"), alone(dataset_of(self.sink(ERASER))) as is_mine:
             if not is_mine:
                 again_at = datetime.now(UTC) + BUSY
                 return [Purged(again_at, "another worker deletes rows of other people") for _ in tasks]
@@ -130,14 +129,8 @@ class BigQueryHolder(BaseHolder):
             return self._read_again(tasks)
         except Missing as error:
             same = without_a_data_set(error)
-        except NotConfigured:
-            same = in_use.unread()
-        except Misconfigured as error:
-            same = Finding(Presence.FORBIDDEN, said=words(error))
-        except Unavailable as error:
-            same = Finding(Presence.UNREACHABLE, said=words(error))
-        except BatchRefused as error:
-            same = Finding(Presence.UNSUPPORTED, said=words(error))
+        except FAILURES as error:
+            same = finding_of(error)
         return [same for _ in tasks]
 
     def _read_again(self, tasks: Sequence[Task]) -> list[Finding]:
@@ -157,7 +150,7 @@ class BigQueryHolder(BaseHolder):
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
         for event_type, table in schema.TABLES.items():
-            with told():
+            with told(SINK, "BigQuery"):
                 found = bigquery_rows.rows(self.sink(READER), event_type, people(scope))
             for row in found:
                 yield f"{SINK}/{table}", json.loads(encoder.encode(row))
@@ -282,31 +275,6 @@ def alone(dataset: str) -> Iterator[bool]:
         finally:
             if is_mine:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Failures of BigQuery as a holder tells them.
-
-    Raises:
-        NotNow, NeedsAttention: see there.
-    """
-    try:
-        yield
-    except BatchRefused as error:
-        raise NeedsAttention(f"BigQuery refuses the question or the deletion: {words(error)}") from None
-    except NotConfigured:
-        raise in_use.refusal(SINK) from None
-    except Unavailable as error:
-        raise NotNow(f"BigQuery: {words(error)}") from None
-
-
-def words(error: Exception) -> str:
-    """What kind of failure it was; nothing that quotes the question."""
-    cause = error.__cause__ or error
-    details = getattr(cause, "errors", None) or []
-    reasons = {str(detail["reason"]) for detail in details if isinstance(detail, dict) and "reason" in detail}
-    return " ".join([type(cause).__name__, *sorted(reasons)])
 
 
 def dataset_of(sink: BigQuerySink) -> str:

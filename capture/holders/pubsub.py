@@ -14,7 +14,6 @@ What subscribers have taken out is theirs to erase (docs/streams.md).
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,17 +23,15 @@ from django.conf import settings
 
 from capture import sinks
 from capture.holders import in_use, theirs
+from capture.holders.failures import FAILURES, finding_of, told
 from capture.holders.in_use import NotConfigured
 from capture.models import DeadLetter, OutboxBatch
 from capture.records import Record, encoder
-from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
 from capture.sinks.google_accounts import ERASER, READER, VERIFIER
 from privacy.holders import (
     NEVER_USED,
     BaseHolder,
     Finding,
-    NeedsAttention,
-    NotNow,
     Plan,
     Presence,
     Purged,
@@ -76,7 +73,7 @@ class PubSubHolder(BaseHolder):
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         if not in_use.was_sent_anything(NAME):
             return [Purged(details=task.plan.details | {NEVER_USED: True}) for task in tasks]
-        with told():
+        with told(NAME, "Pub/Sub"):
             found = kept_of(tasks, ERASER)
             topic = tell([task for task in tasks if TOLD not in task.plan.details])
         now = datetime.now(UTC)  # reading and telling may take minutes: what is told counts from here
@@ -92,17 +89,9 @@ class PubSubHolder(BaseHolder):
             return [Finding(Presence.ABSENT, said="nothing was ever sent") for _ in tasks]
         try:
             found = kept_of(tasks, VERIFIER)
-        except NotConfigured:
-            same = in_use.unread()
-        except Misconfigured as error:
-            same = Finding(Presence.FORBIDDEN, said=words(error))
-        except Unavailable as error:
-            same = Finding(Presence.UNREACHABLE, said=words(error))
-        except BatchRefused as error:
-            same = Finding(Presence.UNSUPPORTED, said=words(error))
-        else:
-            return [finding(task, one) for task, one in zip(tasks, found, strict=True)]
-        return [same for _ in tasks]
+        except FAILURES as error:
+            return [finding_of(error) for _ in tasks]
+        return [finding(task, one) for task, one in zip(tasks, found, strict=True)]
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
         for _, document in self._sent(scope):
@@ -119,7 +108,7 @@ class PubSubHolder(BaseHolder):
         if not in_use.was_sent_anything(NAME):
             return
         now = datetime.now(UTC)
-        with told():
+        with told(NAME, "Pub/Sub"):
             since = now - kept_for(kept(READER)) - MARGIN
         event_ids = {holding.id: holding.event_ids for holding in theirs.batches(scope, NAME)}
         refused = set(DeadLetter.objects.filter(batch__in=event_ids).values_list("batch_id", "event_id"))
@@ -282,25 +271,3 @@ def _switched_off(options: tuple[tuple[str, Any], ...]) -> "PubSubSink":
     from capture.sinks.pubsub import PubSubSink
 
     return PubSubSink(**dict(options))
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Failures of Pub/Sub as a holder tells them.
-
-    Raises:
-        NotNow, NeedsAttention: see there.
-    """
-    try:
-        yield
-    except BatchRefused as error:
-        raise NeedsAttention(f"Pub/Sub refuses what was asked: {words(error)}") from None
-    except NotConfigured:
-        raise in_use.refusal(NAME) from None
-    except Unavailable as error:
-        raise NotNow(f"Pub/Sub: {words(error)}") from None
-
-
-def words(error: Exception) -> str:
-    """What kind of failure it was; nothing that quotes what was asked."""
-    return type(error.__cause__ or error).__name__

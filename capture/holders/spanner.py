@@ -8,7 +8,6 @@ Invariants:
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.conf import settings
 
-from capture.holders import in_use
+from capture.holders.failures import FAILURES, finding_of, told
 from capture.holders.in_use import NotConfigured
 from capture.models import Sink
-from capture.sinks.base import BatchRefused, Misconfigured, Unavailable
 from capture.sinks.google_accounts import ERASER, READER, VERIFIER
-from privacy.holders import BaseHolder, Finding, NeedsAttention, NotNow, Plan, Presence, Purged, Scope, Task
+from privacy.holders import BaseHolder, Finding, Plan, Purged, Scope, Task
 
 if TYPE_CHECKING:
     from capture.sinks.spanner import SpannerSink
@@ -55,12 +53,12 @@ class SpannerHolder(BaseHolder):
     def plan(self, scope: Scope) -> Plan:
         if scope.before:
             return Plan(0)
-        with told():
+        with told(NAME, "Spanner"):
             return Plan(_rows(sink(READER), scope))
 
     def erase(self, tasks: Sequence[Task]) -> Sequence[Purged]:
         whole = sorted({str(task.scope.subject_id) for task in tasks if not task.scope.before})
-        with told():
+        with told(NAME, "Spanner"):
             if whole:
                 sink(ERASER).erase(whole)
         return [Purged() for _ in tasks]
@@ -71,21 +69,15 @@ class SpannerHolder(BaseHolder):
         try:
             verifier = sink(VERIFIER)
             found, kept = _rows(verifier, task.scope), verifier.kept_for()
-        except NotConfigured:
-            return in_use.unread()
-        except Misconfigured as error:
-            return Finding(Presence.FORBIDDEN, said=words(error))
-        except Unavailable as error:
-            return Finding(Presence.UNREACHABLE, said=words(error))
-        except BatchRefused as error:
-            return Finding(Presence.UNSUPPORTED, said=words(error))
+        except FAILURES as error:
+            return finding_of(error)
         until = (task.purged_at or datetime.now(UTC)) + kept
         return Finding.of(found, None if found else until)
 
     def export(self, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
         if scope.before:
             return
-        with told():
+        with told(NAME, "Spanner"):
             reader = sink(READER)
             for table in reader.source.tables:
                 for row in reader.rows_of(str(scope.subject_id), table):
@@ -115,25 +107,3 @@ def _opened(options: tuple[tuple[str, Any], ...]) -> "SpannerSink":
 
 def _rows(reader: "SpannerSink", scope: Scope) -> int:
     return sum(len(reader.rows_of(str(scope.subject_id), table)) for table in reader.source.tables)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Failures of Spanner as a holder tells them.
-
-    Raises:
-        NotNow, NeedsAttention: see there.
-    """
-    try:
-        yield
-    except BatchRefused as error:
-        raise NeedsAttention(f"Spanner refuses the question or the deletion: {words(error)}") from None
-    except NotConfigured:
-        raise in_use.refusal(NAME) from None
-    except Unavailable as error:
-        raise NotNow(f"Spanner: {words(error)}") from None
-
-
-def words(error: Exception) -> str:
-    """What kind of failure it was; nothing that quotes a key."""
-    return type(error.__cause__ or error).__name__

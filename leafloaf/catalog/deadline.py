@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from psycopg.errors import QueryCanceled
 
 from leafloaf.lib import statements
@@ -28,9 +28,10 @@ def within(seconds: float) -> Iterator[None]:
     Raises:
         SearchTimeout: one of them took longer.
     """
-    is_inside = connection.in_atomic_block
+    asked = statements.connection()
+    is_inside = asked.in_atomic_block
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=asked.alias):
             before = _limit(f"{max(1, round(seconds * 1000))}ms")
             yield
             if is_inside:  # the setting would outlive the search

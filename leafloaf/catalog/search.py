@@ -5,10 +5,21 @@ Plan, the two legs, page: each is a module of its own; docs/search.md tells the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from django.conf import settings
 
-from leafloaf.catalog import browse, explaining, faceting, highlight, legs, merchandising, plan, products
+from leafloaf.catalog import (
+    browse,
+    explaining,
+    faceting,
+    highlight,
+    legs,
+    merchandising,
+    plan,
+    products,
+    replica,
+)
 from leafloaf.catalog.deadline import SearchTimeout, within
 from leafloaf.catalog.explaining import Explanation
 from leafloaf.catalog.faceting import Facet
@@ -98,12 +109,16 @@ def search(
     """
     weight = settings.SEARCH_ALPHA if alpha is None else alpha
     asked = Asked(query, filters or Filters(), sort, limit, offset, weight, explain, typed)
+    return replica.read(partial(_page, asked))
+
+
+def _page(asked: Asked) -> Page:
     with within(settings.SEARCH_TIMEOUT_SECONDS):
-        if sort is Sort.RELEVANCE:
-            asked = replace(asked, rules=merchandising.met(query, asked.filters, typed=typed))
-        if not query.strip():
+        if asked.sort is Sort.RELEVANCE:
+            asked = replace(asked, rules=merchandising.met(asked.query, asked.filters, typed=asked.typed))
+        if not asked.query.strip():
             return _browsed(asked)
-        planned = plan.make(query)
+        planned = plan.make(asked.query)
         if not planned.groups:
             return Page()  # asked for something that no name can hold, such as "???"
         return _found(asked, planned)

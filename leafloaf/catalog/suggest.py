@@ -7,10 +7,11 @@ Nothing is suggested that a search would not find. When nothing begins as it is 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from django.conf import settings
 
-from leafloaf.catalog import completing, vocabulary
+from leafloaf.catalog import completing, replica, vocabulary
 from leafloaf.catalog.completing import Typed
 from leafloaf.catalog.deadline import within
 from leafloaf.catalog.highlight import WRITTEN, Range
@@ -124,9 +125,13 @@ def suggest(query: str, *, limit: int = 8, asked_before: Iterable[tuple[str, int
     if not words[0]:
         return []
     typed = Typed(tuple(words[:-1]), words[-1])
-    with within(settings.SEARCH_TIMEOUT_SECONDS):
-        found = [*_asked_before(typed, asked_before), *_completed(typed, limit)] or _corrected(typed, limit)
+    found = replica.read(partial(_found, typed, limit, list(asked_before)))
     return [_suggestion(each) for each in _seated(found, limit)]
+
+
+def _found(typed: Typed, limit: int, asked_before: Iterable[tuple[str, int]]) -> list[Candidate]:
+    with within(settings.SEARCH_TIMEOUT_SECONDS):
+        return [*_asked_before(typed, asked_before), *_completed(typed, limit)] or _corrected(typed, limit)
 
 
 def _completed(typed: Typed, limit: int) -> list[Candidate]:

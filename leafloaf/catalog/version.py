@@ -21,8 +21,13 @@ def current() -> str:
     table of another module joins by `SELECT catalog_watch('its_table')` in its migration.
     """
     global _seen
-    _seen = version = str(statements.fetch(VERSION)[0][0])
+    _seen = version = read()
     return version
+
+
+def read() -> str:
+    """The version in the database that is asked here, which may be a replica."""
+    return str(statements.fetch(VERSION)[0][0])
 
 
 def last_seen() -> str | None:

@@ -1,6 +1,7 @@
 """What goes with a product."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from leafloaf.access.permissions import HasScope
-from leafloaf.catalog import products
+from leafloaf.catalog import products, replica
 from leafloaf.lib import statements
 from leafloaf.lib.fields import WholeInAddress
 from leafloaf.lib.serializers import StrictSerializer
@@ -76,13 +77,18 @@ class ComplementsView(APIView):
     def get(self, request: Request, sku: str) -> Response:
         asked = ComplementsRequestSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        found = {
-            "sku": sku,
-            "items": complements(sku, asked.validated_data["limit"]),
-            "meals": meal_groups.meals_with(sku, MEALS),
-        }
+        found = replica.read(partial(found_for, sku, asked.validated_data["limit"]), baskets.version)
         answer = ComplementsAnswerSerializer(found).data
         return Response(answer, headers={"Cache-Control": f"private, max-age={KEPT_SECONDS}"})
+
+
+def found_for(sku: str, limit: int) -> dict[str, Any]:
+    """What is answered of one product.
+
+    Raises:
+        NotFound: the shop has no such product.
+    """
+    return {"sku": sku, "items": complements(sku, limit), "meals": meal_groups.meals_with(sku, MEALS)}
 
 
 def complements(sku: str, limit: int) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Ranked as in `personalization.prediction.complements`, over the counts of the ta
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from leafloaf.catalog import version as catalogue_version
 from leafloaf.lib import statements
 from personalization.companions.companion_lists import FORMULA, SIMILARITY
 from personalization.models import BasketItem
@@ -46,6 +47,12 @@ COMPLEMENTS = f"""
         LEFT JOIN catalog_product AS anchor ON anchor.sku = beside
     WHERE coalesce(offer.in_stock, true) ORDER BY score DESC, key LIMIT %(limit)s::integer
 """  # noqa: S608 (our own statement)
+VERSION = """
+    SELECT concat_ws(' ',
+        (SELECT concat_ws(',', id, last_id, counted_at, shoppers_needed) FROM personalization_baskettable
+         WHERE state = 'serving'),
+        (SELECT made_at FROM personalization_meal LIMIT 1))
+"""
 WITHIN = "(item.key = %(path)s::text OR starts_with(item.key, %(path)s::text || ' > '))"
 OUTSIDE = "key <> %(path)s::text AND NOT starts_with(key, %(path)s::text || ' > ')"
 ASSOCIATED = f"""
@@ -91,6 +98,14 @@ class AssociatedCategory:
     lift: float
     support: float
     score: float
+
+
+def version() -> str:
+    """Another text after whatever changes an answer of these, or a meal: of the shop, and of what was counted.
+
+    Whoever is erased is counted in no table that begins to serve after it.
+    """
+    return f"{catalogue_version.read()} {statements.fetch(VERSION)[0][0]}"
 
 
 def complements_of(

@@ -37,9 +37,13 @@ LIST = f"""
             coalesce(array_agg(together ORDER BY place) FILTER (WHERE companion IS NOT NULL), '{{}}')
         FROM due LEFT JOIN ranked ON ranked.id = due.id AND place <= %(top)s::integer GROUP BY due.id
         ON CONFLICT (item_id) DO UPDATE SET companions = excluded.companions, together = excluded.together
+    ), stamped AS (
+        UPDATE personalization_baskettable SET counted_at = counted_at + interval '1 microsecond'
+        WHERE id = %(table)s::integer AND EXISTS (SELECT FROM due)
     )
     UPDATE personalization_basketitem AS item SET is_due = false FROM due WHERE item.id = due.id RETURNING item.id
 """  # noqa: S608 (our own statement)
+"""The moment that is moved on by the least there is tells `baskets.version` that other companions are listed."""
 
 
 def refresh(table: int) -> bool:

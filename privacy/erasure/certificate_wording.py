@@ -18,6 +18,8 @@ VERIFIED_BY = {
     "redis": "All keys under the prefix were scanned again and their values read.",
     "cloud_storage": "The objects were listed again, and their lines read.",
     "bigquery": "The tables were queried again for the person's rows, those in the streaming buffer included.",
+    "replica": "It repeats what the database does, deletions too, a little later. Its tables were read again once it "
+    "had repeated everything up to the last deletion.",
     "spanner": "Every table of the graph was read again, as of that moment, for rows under the person's pseudonym.",
     "pubsub": "Messages cannot be looked through for one person. Subscribers were sent a message to erase, too. The "
     "retention of the topic, its subscriptions and snapshots was read, and the time was over after which none of them "

@@ -148,10 +148,14 @@ def end(request: DeletionRequest, now: datetime) -> None:
     """Certifies, and forgets whom it was about.
 
     Not while a night's retention is on its way: it may know of copies that the log, which it has emptied of them, could
-    not tell the erasure of.
+    not tell the erasure of. Nor before a replica is read that came while the request was on its way: it may have been
+    copied before anything was erased.
     """
     others = DeletionRequest.objects.filter(subject_id=request.subject_id).exclude(pk=request.pk)
     if others.filter(kind=DeletionRequest.Kind.RETENTION).exists():
+        return
+    if steps.make(request, followers()):
+        request.state = STATES.VERIFYING
         return
     request.ended_at = now
     certificate.issue(request, now)
@@ -163,13 +167,22 @@ def end(request: DeletionRequest, now: datetime) -> None:
 
 
 def concerned(request: DeletionRequest) -> list[str]:
-    """The holders that have a part in it; a retention leaves alone who the person is."""
+    """The holders that have a part in it.
+
+    A retention leaves alone who the person is, and waits for no replica: nothing is certified, and one that is away
+    must not keep the next night's from the database.
+    """
     is_retention = request.kind == DeletionRequest.Kind.RETENTION
     return [
         name
         for name in holders.enabled()
-        if not (is_retention and holders.get(name).phase == holders.REMAINS)
+        if not (is_retention and holders.get(name).phase >= holders.REMAINS)
     ]
+
+
+def followers() -> list[str]:
+    """The holders that have nothing to erase, and take time to follow what was."""
+    return [name for name in holders.enabled() if holders.get(name).phase == holders.REPLICA]
 
 
 def report_overdue() -> int:

@@ -321,6 +321,7 @@ TITLES = {
     "bigquery": "BigQuery",
     "pubsub": "Pub/Sub",
     "spanner": "Spanner",
+    "replica": "Replica of the database",
 }
 
 

@@ -171,12 +171,14 @@ def purge(steps: Sequence[DeletionStep]) -> None:
 
 
 def purged(step: DeletionStep, answer: Purged) -> None:
+    """What was still there when it was read has failed until it is read again, however often it is purged."""
     kept = {} if answer.details is None else {"plan": (step.plan or {}) | {"details": answer.details}}
     if answer.again_at:
         values = {"state": STATES.SETTLING, "available_at": answer.again_at, "last_error": answer.said}
     else:
         values = {"state": STATES.PURGED, "purged_at": timezone.now(), "last_error": ""}
-    settle(step, **values, **kept, failures=0)
+    is_doubted = step.presence == Presence.PRESENT
+    settle(step, **values, **kept, failures=step.failures if is_doubted else 0)
 
 
 def verify(steps: Sequence[DeletionStep]) -> None:
@@ -229,18 +231,44 @@ def is_absent(step: DeletionStep, found: Finding) -> None:
 
 def is_not_absent(step: DeletionStep, found: Finding) -> None:
     """What is still there is purged again; what could not be read is read again."""
-    if found.presence == Presence.PRESENT:
-        distrust_later(step)
+    is_there = found.presence == Presence.PRESENT
     said = found.said or f"{found.found:,} still there"
-    state = STATES.WAITING if found.presence == Presence.PRESENT else STATES.PURGED
-    rest(step, f"{found.presence.label}: {said}", state=state, presence=found.presence, found=found.found)
+    state = STATES.WAITING if is_there else STATES.PURGED
+    with transaction.atomic():
+        if is_there:
+            list(DeletionRequest.objects.select_for_update(no_key=True).filter(pk=step.request_id))
+            distrust_later(step)
+        told = {"state": state, "presence": found.presence, "found": found.found}
+        if rest(step, f"{found.presence.label}: {said}", **told) and is_there:
+            distrust_what_it_follows(step)
 
 
 def distrust_later(step: DeletionStep) -> None:
     """What was made from a store that still had something may have it too: later phases are purged and read again."""
-    later = DeletionStep.objects.filter(request=step.request_id, phase__gt=step.phase)
-    done = later.filter(state__in=[STATES.PURGED, STATES.ABSENT])
-    done.update(state=STATES.WAITING, presence=Presence.UNKNOWN, verified_at=None)
+    open_again(DeletionStep.objects.filter(request=step.request_id, phase__gt=step.phase))
+
+
+def distrust_what_it_follows(step: DeletionStep) -> None:
+    """Nothing can be erased in a replica, and what it has the database has or had: all else is purged and read again.
+
+    Not for who has outlived the lease: the request may be certified by now.
+    """
+    if step.phase == holders.REPLICA:
+        open_again(DeletionStep.objects.filter(request=step.request_id, phase__lt=step.phase))
+
+
+def open_again(doubted: QuerySet[DeletionStep]) -> None:
+    """Those that are done; what was given up stays so, and what is held rests.
+
+    Whoever reads one of them at this moment loses the lease, and with it the say.
+    """
+    doubted.filter(state__in=[STATES.PURGED, STATES.ABSENT]).update(
+        state=STATES.WAITING,
+        presence=Presence.UNKNOWN,
+        verified_at=None,
+        lease_token=None,
+        leased_until=None,
+    )
 
 
 def failed(step: DeletionStep, error: Exception) -> None:
@@ -255,14 +283,13 @@ def failed(step: DeletionStep, error: Exception) -> None:
         )
 
 
-def rest(step: DeletionStep, said: str, **values: object) -> None:
-    """Tried again later, for ever; from the third failure on somebody is told."""
+def rest(step: DeletionStep, said: str, **values: object) -> bool:
+    """Tried again later, for ever; from the third failure on somebody is told. Whether the lease was still there."""
     failures = step.failures + 1
     if failures >= ALARM_AFTER:
         logger.error("The erasure %s has failed %s times; Deletion status says why.", step, failures)
-    settle(
-        step, failures=failures, last_error=said, available_at=timezone.now() + back_off(failures), **values
-    )
+    available_at = timezone.now() + back_off(failures)
+    return settle(step, failures=failures, last_error=said, available_at=available_at, **values)
 
 
 def back_off(failures: int, draw: Callable[[], float] = random.random) -> timedelta:
@@ -288,4 +315,4 @@ def task_of(step: DeletionStep) -> Task:
     kept = step.plan or {}
     began = step.request.purge_started_at or timezone.now()
     planned = Plan(step.planned or 0, kept.get("of"), kept.get("details", {}), kept.get("claimed", 0))
-    return Task(scope_of(step.request), planned, began, step.purged_at)
+    return Task(scope_of(step.request), planned, began, step.purged_at, step.lease_token)

@@ -34,7 +34,8 @@ def database_url(port: int | None = None) -> str:
 def environment(folder: Path, **variables: str) -> dict[str, str]:
     """This process's environment for a child on the same database, with its own folder for what it writes."""
     # An empty value, not a missing one, hides what a `.env` of the developer says.
-    child = {**os.environ, **QUIET, "DATABASE_URL": database_url(), "LEAFLOAF_VAR": str(folder)}
+    child = {**os.environ, **QUIET, "DATABASE_URL": database_url(), "DATABASE_REPLICA_URL": ""}
+    child["LEAFLOAF_VAR"] = str(folder)
     return child | {"PYTHONWARNINGS": "", "CELERY_BROKER_URL": "filesystem://"} | variables
 
 

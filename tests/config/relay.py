@@ -40,12 +40,16 @@ class Relay:
         while True:
             try:
                 caller, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
+                server = socket.create_connection(("127.0.0.1", self.next_target()))
             except OSError:
                 return
             self._open += [caller, server]
             for ends in ((caller, server), (server, caller)):
                 threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def next_target(self) -> int:
+        """Where the next one who calls is led to."""
+        return self.target
 
     def passing(self, data: bytes) -> bytes:
         """What arrives of these bytes: all of them, unless a subclass says otherwise."""

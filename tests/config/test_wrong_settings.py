@@ -7,6 +7,7 @@ import pytest
 from tests.config.application import begun, ended, environment
 
 PASSWORD = "hunter2-of-the-database"
+OWN = f"postgres://shop:{PASSWORD}@127.0.0.1:9/shop"
 
 Wrong = dict[str, tuple[str, str]]
 TOGETHER: list[Wrong] = [
@@ -28,7 +29,9 @@ TOGETHER: list[Wrong] = [
     {
         "DATABASE_URL": (f"postgres://u:{PASSWORD}/x@db/shop", "is not an address"),
         "SECRET_KEY": ("", "is not set"),
+        "DATABASE_REPLICA_URL": (f"mysql://root:{PASSWORD}@db/shop", "must start with postgres://"),
     },
+    {"DATABASE_REPLICA_URL": (OWN, "names the database of DATABASE_URL")},
 ]
 ALONE: list[Wrong] = [{name: wrong} for together in TOGETHER for name, wrong in together.items()]
 NEEDED = {
@@ -48,7 +51,7 @@ ENTRY_POINTS = {
 
 def variables(wrong: Wrong, folder: Path) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
-    chosen = {"DATABASE_URL": f"postgres://shop:{PASSWORD}@127.0.0.1:9/shop"}
+    chosen = {"DATABASE_URL": OWN}
     for name, (value, _) in wrong.items():
         chosen |= {name: value} | NEEDED.get(name, {})
     return environment(folder, **chosen)

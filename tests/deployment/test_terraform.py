@@ -122,6 +122,20 @@ def test_the_stream_is_there_for_who_asks_for_it_only_and_keeps_no_message_past_
     assert all("var.stream" in terraform.local_values()[name] for name in ("on_topic", "on_stream"))
 
 
+def test_the_replica_is_there_for_who_asks_for_it_and_as_private_as_the_primary() -> None:
+    resources, local = terraform.resources(), terraform.local_values()
+    [asked] = [block["read_replica"] for block in terraform.blocks("variable") if "read_replica" in block]
+    assert asked["default"] is False
+    replica = resources["google_sql_database_instance.replica"]
+    assert replica["count"] == "${var.read_replica ? 1 : 0}"
+    primary = resources["google_sql_database_instance.postgres"]
+    assert replica["settings"][0]["ip_configuration"] == primary["settings"][0]["ip_configuration"]
+    for names in ("secrets", "web_secret_environment", "background_secret_environment"):
+        assert "var.read_replica" in str(local[names])
+    for names in ("secret_environment", "release_secret_environment"):  # the scheduler's, the release's
+        assert "REPLICA" not in str(local[names])
+
+
 def test_google_keeps_no_line_about_a_request() -> None:
     resources = terraform.resources()
     left_out = resources["google_logging_project_exclusion.requests"]["filter"]

@@ -35,7 +35,7 @@ def mute(log: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mute]:
 
 def wait_until_known(is_away: bool) -> None:
     deadline = time.monotonic() + 20
-    while database.is_away() != is_away or (not is_away and database._watch.looking.locked()):
+    while database.is_away() != is_away or (not is_away and database.PRIMARY.looking.locked()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

@@ -143,7 +143,13 @@ def failures(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("phase", "examples"), [("examples", 1), ("coverage", 1), ("fuzzing", 5), ("stateful", 5)]
+    ("phase", "examples"),
+    [
+        ("examples", 1),
+        pytest.param("coverage", 1, marks=pytest.mark.slow),  # minutes
+        ("fuzzing", 5),
+        ("stateful", 5),
+    ],
 )
 def test_the_api_does_as_it_is_described(
     live_server: LiveServer, shop: str, phase: str, examples: int

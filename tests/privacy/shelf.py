@@ -68,6 +68,14 @@ class Copy(Shelf):
     phase = holders.COPIES
 
 
+class Follower(Shelf):
+    """It has what the others have, and nothing can be erased there."""
+
+    store = "replica"
+    title = "What follows"
+    phase = holders.REPLICA
+
+
 class Identity(BaseHolder):
     """The subject's row, which leaves a tombstone."""
 

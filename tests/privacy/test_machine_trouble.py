@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from pytest_django import Settings
 
 from privacy.erasure import machine, requests, steps
-from privacy.holders import Finding, NeedsAttention, NotNow, Presence
+from privacy.holders import Finding, NeedsAttention, NotNow, Presence, Task
 from privacy.models import (
     Certificate,
     DeletionRequest,
     DeletionStep,
 )
 from tests.privacy.deleting import again, asked, step
-from tests.privacy.shelf import Copy, Shelf
+from tests.privacy.shelf import HOLDERS, Copy, Follower, Shelf
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
 STATES = DeletionRequest.State
@@ -226,3 +227,169 @@ def test_what_was_made_from_a_store_that_still_had_something_is_read_again_too()
         machine.advance_all(until_quiet=True)
     assert again(request).state == STATES.CERTIFIED
     assert Shelf.said.count(("Copy", "erase")) >= 2
+
+
+def test_who_reads_a_copy_while_its_source_turns_out_to_have_something_has_no_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the copy was found without may be written to it from there."""
+    read, readings = Shelf.verify, []
+
+    def verify(self: Shelf, task: Task) -> Finding:
+        found = read(self, task)
+        if type(self) is Copy:
+            readings.append(found.presence)
+            if len(readings) == 1:  # another worker, which reads the shelf
+                steps.is_not_absent(step("shelf"), Finding.of(2))
+        return found
+
+    monkeypatch.setattr(Shelf, "verify", verify)
+    request = asked()
+    machine.advance_all()
+    assert readings == [Presence.ABSENT]
+    assert (step("shelf").state, step("copy").state, step("copy").presence) == ("waiting", "waiting", "")
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert readings == [Presence.ABSENT, Presence.ABSENT]
+    assert again(request).state == STATES.CERTIFIED
+
+
+# What follows the others, and can erase nothing
+
+
+@pytest.fixture
+def follower(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+    """What it will be found to have, time after time; then nothing."""
+    settings.DATA_HOLDERS = HOLDERS | {"follower": "tests.privacy.shelf.Follower"}
+    found: list[Finding] = []
+    monkeypatch.setattr(Follower, "findings", found)
+    return found
+
+
+def states() -> dict[str, str]:
+    return dict(DeletionStep.objects.values_list("holder", "state"))
+
+
+def erasures(holder: str) -> int:
+    return Shelf.said.count((holder, "erase"))
+
+
+ALL_ABSENT = dict.fromkeys(("shelf", "copy", "identity"), "absent")
+
+
+def test_what_follows_the_others_has_them_all_purged_again_and_in_their_order(
+    follower: list[Finding],
+) -> None:
+    follower.append(Finding.of(1))
+    request = asked()
+    machine.advance_all()
+    assert states() == ALL_ABSENT | {"follower": "waiting"}
+    erased = [who for who, act in Shelf.said if act == "erase"]
+    assert erased == ["Shelf", "Copy", "Identity", "Follower", "Shelf", "Copy", "Identity"]
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_each_round_of_it_waits_longer_and_somebody_is_told(
+    follower: list[Finding], caplog: pytest.LogCaptureFixture
+) -> None:
+    follower.extend([Finding.of(1)] * 12)
+    request = asked()
+    now, waits = datetime.now(UTC) + timedelta(seconds=1), []
+    with caplog.at_level(logging.ERROR):
+        while follower:
+            with time_machine.travel(now, tick=False):
+                machine.advance_all()
+                waits.append((step("follower").available_at - now).total_seconds())
+            now = step("follower").available_at + timedelta(seconds=1)
+    floor, ceiling = steps.FLOOR.total_seconds(), steps.CEILING.total_seconds()
+    expected = [min(floor * 2**number, ceiling) for number in range(12)]
+    assert all(0.75 * most <= waited <= most for waited, most in zip(waits, expected, strict=True))
+    assert caplog.text.count("has failed") == 10
+    assert erasures("Shelf") == 13, "one round a try, and the first"
+    with time_machine.travel(now, tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+    assert step("follower").failures == 0
+
+
+def test_what_was_given_up_stays_so_and_what_is_held_rests(follower: list[Finding]) -> None:
+    """The copy is destroyed; a court holds what says who it is."""
+    follower.append(Finding(Presence.UNREACHABLE))
+    request = asked()
+    machine.advance_all()
+    DeletionStep.objects.filter(holder="copy").update(state="given_up", presence=Presence.GIVEN_UP)
+    DeletionStep.objects.filter(holder="identity").update(
+        state="purged", held_at=datetime.now(UTC), held_by="sam", held_reason="court order 7"
+    )
+    follower.append(Finding.of(1))
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all()
+        assert states() == {
+            "shelf": "absent", "copy": "given_up", "identity": "waiting", "follower": "waiting",
+        }  # fmt: skip
+        assert (erasures("Copy"), erasures("Identity")) == (1, 1)
+        requests.release(step("identity").pk, "sam")
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert (erasures("Copy"), erasures("Identity")) == (1, 2)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_who_reads_what_it_follows_meanwhile_has_no_say(
+    follower: list[Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, readings = Shelf.verify, []
+
+    def verify(self: Shelf, task: Task) -> Finding:
+        if type(self) is Shelf:
+            readings.append(1)
+            if len(readings) == 1:  # another worker, which reads the follower
+                DeletionStep.objects.filter(holder__in=["copy", "identity", "follower"]).update(
+                    state="purged"
+                )
+                steps.is_not_absent(step("follower"), Finding.of(2))
+        return read(self, task)
+
+    monkeypatch.setattr(Shelf, "verify", verify)
+    request = asked()
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    machine.move(now)
+    for stage, work in ((steps.unplanned, steps.plan), (steps.unpurged, steps.purge)):
+        while claimed := steps.claim(stage(now).filter(phase=1) if work is steps.purge else stage(now), now):
+            work(claimed)
+            machine.move(now)
+    steps.verify(steps.claim(steps.unverified(now).filter(holder="shelf"), now))
+    assert states() == dict.fromkeys(("shelf", "copy", "identity", "follower"), "waiting")
+    assert (step("shelf").presence, step("shelf").verified_at) == ("", None)
+    with time_machine.travel(now + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert again(request).state == STATES.CERTIFIED
+
+
+def test_who_outlived_the_lease_of_it_opens_nothing_again(follower: list[Finding]) -> None:
+    follower.append(Finding(Presence.UNREACHABLE))
+    request = asked()
+    machine.advance_all()
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    mine = steps.claim(steps.unverified(now), now)
+    with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
+        machine.advance_all(until_quiet=True)
+        assert again(request).state == STATES.CERTIFIED
+        steps.is_not_absent(mine[0], Finding.of(1))
+    assert states() == ALL_ABSENT | {"follower": "absent"}
+
+
+def test_an_ordinary_copy_has_nothing_purged_again_that_it_was_made_from(
+    follower: list[Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Copy, "findings", [Finding.of(1)])
+    request = asked()
+    machine.advance_all()
+    assert step("copy").presence == Presence.PRESENT
+    assert (step("shelf").state, erasures("Shelf")) == ("absent", 1)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        machine.advance_all(until_quiet=True)
+    assert (erasures("Shelf"), erasures("Copy")) == (1, 2)
+    assert again(request).state == STATES.CERTIFIED

@@ -1,13 +1,21 @@
 """The runbook's entries about the database, brought about and ended as the page says."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from leafloaf.stack.services import answers
+from leafloaf.stack.standby import Standby
+from leafloaf.stack.throwaway import Component
+from tests.catalog.replica.conftest import standing_by
 from tests.faults.load import batch_of, post
+from tests.faults.nursery import nursery
 from tests.faults.shop import DEMO_KEY, wait_until
+from tests.faults.web import Web
 from tests.runbook.conftest import Duty
 
 OLDEST = """
@@ -56,3 +64,51 @@ def test_the_database_is_slow(duty: Duty) -> None:
     status, _, _ = post(port, DEMO_KEY, query, "/api/v1/search")
     assert status == 200
     duty.is_over()
+
+
+@contextmanager
+def with_replica(duty: Duty) -> Iterator[tuple[Duty, Component, str]]:
+    """The same shop with a replica, which is given too, with its address."""
+    with standing_by(duty.shop.stack["postgres"]) as standby:
+        service = standby.service
+        assert isinstance(service, Standby)
+        address = duty.shop.environment["DATABASE_URL"].replace(
+            f":{service.primary.port}/", f":{service.port}/"
+        )
+        environment = {**duty.shop.environment, "DATABASE_REPLICA_URL": address}
+        with nursery(environment, duty.web.log.with_name("replica-commands.log")) as children:
+            shop = replace(duty.shop, environment=environment, nursery=children)
+            web = Web(shop, duty.web.log.with_name("replica-web.log"))
+            try:
+                yield Duty(shop, web, seen=duty.seen), standby, address
+            finally:
+                web.kill()
+
+
+def test_the_replica_is_not_read(duty: Duty) -> None:
+    """First it stands still, then it is gone, then it is back."""
+
+    def finds(price: float) -> None:
+        query = {"query": "milk", "limit": 1, "sort": "price_asc"}
+        status, _, document = post(called.web.port(), DEMO_KEY, query, "/api/v1/search")
+        assert (status, float(document["results"][0]["price"])) == (200, price)
+
+    with with_replica(duty) as (called, standby, address):
+        assert called.health()["replica"] == "healthy"
+        with psycopg.connect(address, autocommit=True) as replica:
+            replica.execute("SELECT pg_wal_replay_pause()")
+        called.shop.ask("UPDATE catalog_offer SET price = 0.07")
+        finds(0.07)
+        assert called.health()["replica"] == "degraded"
+        standby.kill()
+        called.shop.ask("UPDATE catalog_offer SET price = 0.08")
+        finds(0.08)
+        called.sees("The replica is away.")
+        assert called.health()["replica"] == "unhealthy"
+        standby.process.start()
+        standby.process.wait_until_ready()
+        wait_until(lambda: "The replica is back." in called.web.log.read_text(), "the web server sees it")
+        called.sees("The replica is back.")
+        assert called.health()["replica"] == "healthy"
+        finds(0.08)
+        called.is_over()

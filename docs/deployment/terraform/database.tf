@@ -55,6 +55,43 @@ resource "google_sql_database_instance" "postgres" {
   }
 }
 
+# Searches are read from it while it has caught up: docs/deployment.md, A read replica. Only ever a copy, so it has no
+# standby and no back-ups.
+resource "google_sql_database_instance" "replica" {
+  count                = var.read_replica ? 1 : 0
+  name                 = "leafloaf-replica"
+  master_instance_name = google_sql_database_instance.postgres.name
+  database_version     = google_sql_database_instance.postgres.database_version
+  region               = var.region
+  deletion_protection  = false
+
+  settings {
+    edition           = "ENTERPRISE"
+    tier              = var.database_tier
+    availability_type = "ZONAL"
+    disk_type         = "PD_SSD"
+    disk_autoresize   = true
+
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = google_compute_network.shop.id
+      ssl_mode        = "ENCRYPTED_ONLY"
+    }
+
+    # Not fewer than the primary's, or it does not start.
+    database_flags {
+      name  = "max_connections"
+      value = tostring(var.max_connections)
+    }
+
+    # So long replay waits for a query; no search takes longer.
+    database_flags {
+      name  = "max_standby_streaming_delay"
+      value = "2000"
+    }
+  }
+}
+
 resource "google_sql_database" "shop" {
   name     = "leafloaf"
   instance = google_sql_database_instance.postgres.name

@@ -8,6 +8,11 @@ output "database_host" {
   value       = google_sql_database_instance.postgres.private_ip_address
 }
 
+output "replica_host" {
+  description = "For replica-url and worker-replica-url, where there is a replica."
+  value       = one(google_sql_database_instance.replica[*].private_ip_address)
+}
+
 output "redis_host" {
   description = "For redis-url; the password: gcloud redis instances get-auth-string leafloaf --region REGION."
   value       = google_redis_instance.redis.host

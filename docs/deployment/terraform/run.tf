@@ -30,6 +30,13 @@ locals {
     REDIS_URL    = "redis-url"
   }
 
+  # The scheduler needs none.
+  web_secret_environment = merge(local.secret_environment, var.read_replica ? { DATABASE_REPLICA_URL = "replica-url" } : {})
+  background_secret_environment = {
+    worker = merge(local.secret_environment, var.read_replica ? { DATABASE_REPLICA_URL = "worker-replica-url" } : {})
+    beat   = local.secret_environment
+  }
+
   release_secret_environment = merge(local.secret_environment, { DATABASE_URL = "release-database-url" })
 }
 
@@ -107,7 +114,7 @@ resource "google_cloud_run_v2_service" "web" {
       }
 
       dynamic "env" {
-        for_each = local.secret_environment
+        for_each = local.web_secret_environment
         content {
           name = env.key
           value_source {
@@ -174,7 +181,7 @@ resource "google_cloud_run_v2_worker_pool" "background" {
       }
 
       dynamic "env" {
-        for_each = local.secret_environment
+        for_each = local.background_secret_environment[each.key]
         content {
           name = env.key
           value_source {

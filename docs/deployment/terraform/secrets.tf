@@ -1,12 +1,15 @@
 # The places of the secrets. What is in them is written by hand (docs/deployment.md), so that no state holds it.
 locals {
   # Each secret, and which accounts read it.
-  secrets = {
+  secrets = merge({
     secret-key           = ["web", "writer", "release"]
     database-url         = ["web", "writer"]
     release-database-url = ["release"]
     redis-url            = ["web", "writer", "release"]
-  }
+    }, var.read_replica ? {
+    replica-url        = ["web"]    # as leafloaf_reader
+    worker-replica-url = ["writer"] # as leafloaf_verifier, which sees whether people are erased there, too
+  } : {})
 
   secret_readers = merge([
     for secret, readers in local.secrets : {

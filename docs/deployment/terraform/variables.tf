@@ -49,6 +49,12 @@ variable "max_connections" {
   default     = 200
 }
 
+variable "read_replica" {
+  description = "Whether searches are read from a replica of Postgres: it has the price of another one (docs/deployment.md)."
+  type        = bool
+  default     = false
+}
+
 variable "web_instances" {
   description = "How many containers of the web run at least and at most."
   type        = object({ min = number, max = number })
