@@ -8,6 +8,8 @@ from pathlib import Path
 
 WEB, WORKER, POSTGRES, REDIS = "web", "worker", "Postgres", "Redis"
 WHO = (WEB, WORKER, POSTGRES, REDIS)
+REPLICA = "replica"
+"""Of Postgres, where there is one."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ OF_EVENTS = (INGEST_ONE, INGEST_MANY, INGEST_KNOWN, INGEST_UNKNOWN, SEAL, *DELIV
 UNITS = dict.fromkeys(ROUTES, "request") | dict.fromkeys(OF_EVENTS, "event")
 UNITS |= {AFTER_CHECKPOINT: "event", RETENTION: "day", ERASURE: "person", COUNT_PEOPLE: "run"}
 
+READ = (SUGGEST, COMPLEMENTS, SEARCH, SEARCH_WORDS)
+"""What a replica is asked for, where there is one."""
+PLAIN, ELSEWHERE = "{}, beside a replica", "{}, from a replica"
+
 # Processes
 
 WEB_KIND, WORKER_KIND, BEAT_KIND = "web process", "worker", "beat"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.capacity import names as stages
-from bench.capacity.figures import POSTGRES, REDIS, WEB, WHO, WORKER, Figures
+from bench.capacity.figures import POSTGRES, REDIS, REPLICA, WEB, WHO, WORKER, Figures
 from bench.capacity.visits import BUSIEST_HOUR, Session
 
 SPARE = 0.5
@@ -23,14 +23,12 @@ SIGNED_IN = 0.35
 ROUND_TRIP_SECONDS = 0.1
 """Of a call to Google."""
 CONNECTIONS_A_PROCESS = 8
-"""At most, with the settings as shipped (`pool` in leafloaf/settings.py)."""
+"""At most, with the settings as shipped (`MOST_CONNECTIONS` in leafloaf/settings.py)."""
 MOST_CONNECTIONS, KEPT_BACK = 100, 10
 """Postgres's `max_connections` as it comes, and those for staff, releases and copies."""
 BIGQUERY_ROWS_A_SECOND = 100_000
 """Google's quota of a project for streaming (BigQuery documentation, "Quotas and limits")."""
 BATCHES = {"redis": 500, "cloud_storage": 100, "bigquery": 500}
-CATALOGUE = (stages.SUGGEST, stages.PRODUCT, stages.COMPLEMENTS)
-"""Requests that a copy of the database, seconds behind, could answer: they read what the shop sells."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class Visit:
     """What one session costs: processor seconds by who spends them, bytes of WAL, commits that wait for the disk."""
 
     seconds: Mapping[str, float]
-    reads: float
-    """Of Postgres's seconds, those that read what the shop sells: `CATALOGUE`, and a search but for what it stores."""
+    moved: Mapping[str, float]
+    """By how much those change for who has a replica, with the replica's own."""
     events: float
     wal: float
     commits: float
@@ -66,11 +64,35 @@ def visit(found: Figures, session: Session, size: int | None = None) -> Visit:
 
     seconds = {who: sum(n * micros(stage, who) for stage, n in units(session).items()) / 1e6 for who in WHO}
     wal = sum(n * found.wal(stage, size) for stage, n in units(session).items())
-    reads = sum(session.requests[route] * micros(route, POSTGRES) for route in CATALOGUE)
-    searched = max(0.0, micros(stages.SEARCH, POSTGRES) - micros(stages.INGEST_ONE, POSTGRES))
-    reads += session.requests[stages.SEARCH] * searched
     sealing = found.micros(stages.SEAL, size=size) / 1e6
-    return Visit(seconds, reads / 1e6, session.events, wal, commits(session), sealing)
+    return Visit(seconds, moved(found, session, size), session.events, wal, commits(session), sealing)
+
+
+def moved(found: Figures, session: Session, size: int) -> dict[str, float]:
+    """Seconds a session that a replica takes, and by how much others have more or less to do for it.
+
+    By ratios, for what a thing costs beside a replica was measured at another hour than the stages: of the largest log
+    with which it was.
+
+    Raises:
+        NotMeasured: it never was.
+    """
+    seen = max((one for one in found.costs if found.of(stages.PLAIN.format(stages.SEARCH), one)), default=0)
+
+    def ratio(route: str, who: str, whose: str) -> float:
+        """What one has to do with a replica, for what another has without."""
+        there = found.micros(stages.ELSEWHERE.format(route), who, size=seen)
+        return there / max(found.micros(stages.PLAIN.format(route), whose, size=seen), 1e-9)
+
+    changed = dict.fromkeys((WEB, POSTGRES, REPLICA), 0.0)
+    for route in session.requests.keys() & set(stages.READ):
+        web, postgres = (
+            session.requests[route] * found.micros(route, who, size=size) / 1e6 for who in (WEB, POSTGRES)
+        )
+        changed[WEB] += web * (ratio(route, WEB, WEB) - 1)
+        changed[POSTGRES] += postgres * (ratio(route, POSTGRES, POSTGRES) - 1)
+        changed[REPLICA] += postgres * ratio(route, REPLICA, POSTGRES)
+    return changed
 
 
 def units(session: Session) -> dict[str, float]:
@@ -249,8 +271,8 @@ def limits(visit: Visit, commits: float, redis_event: float, erasing: float) -> 
             "larger batches (`BATCH_SIZE`)",
         ),
         Limit("Postgres on 2 cores of its own", times(2 * SPARE, postgres), "more cores"),
-        Limit("Postgres on 16 cores", times(16 * SPARE, postgres), "more cores; reads elsewhere"),
-        Limit("Postgres on 64 cores", times(64 * SPARE, postgres), "reads elsewhere; several primaries"),
+        Limit("Postgres on 16 cores", times(16 * SPARE, postgres), "more cores; a replica"),
+        Limit("Postgres on 64 cores", times(64 * SPARE, postgres), "a replica; several primaries"),
         Limit(
             "commits of one primary, on the disk measured",
             SPARE * commits / visit.commits,
@@ -289,16 +311,19 @@ class Deployment:
     web_cores: int
     postgres_cores: int
     nodes: int = 1
-    has_reads_elsewhere: bool = False
+    replica_cores: int = 0
+    """Of all its replicas together."""
 
     def holds(self, visit: Visit, commits: float) -> tuple[float, str]:
         """Sessions a second, and what ends first."""
-        postgres = visit.seconds[POSTGRES] - (visit.reads if self.has_reads_elsewhere else 0.0)
-        served = visit.seconds[WEB] + visit.seconds[WORKER] + visit.seconds[REDIS]
+        moved = visit.moved if self.replica_cores else {}
+        postgres = visit.seconds[POSTGRES] + moved.get(POSTGRES, 0.0)
+        served = visit.seconds[WEB] + visit.seconds[WORKER] + visit.seconds[REDIS] + moved.get(WEB, 0.0)
         found = {
             "web and worker": times(self.web_cores * SPARE, served),
             "Postgres's cores": times(self.nodes * self.postgres_cores * SPARE, postgres),
             "Postgres's commits": times(self.nodes * SPARE * commits, visit.commits),
+            "the replicas' cores": times(self.replica_cores * SPARE, moved.get(REPLICA, 0.0)),
         }
         first = min(found, key=lambda name: found[name])
         return found[first], first
@@ -308,8 +333,9 @@ DEPLOYMENTS = (
     Deployment("web and workers on 4 cores, Postgres on 2", 4, 2),
     Deployment("web and workers on 16 cores, Postgres on 4", 16, 4),
     Deployment("web and workers on 64 cores, Postgres on 16", 64, 16),
-    Deployment("the same, reads of the shop on replicas", 64, 16, has_reads_elsewhere=True),
+    Deployment("the same, and replicas on 32", 64, 16, replica_cores=32),
+    Deployment("web and workers on 128 cores, Postgres on 16, replicas on 48", 128, 16, replica_cores=48),
     Deployment("web and workers on 256 cores, Postgres on 64", 256, 64),
-    Deployment("the same, reads on replicas (AlloyDB's read pool)", 256, 64, has_reads_elsewhere=True),
+    Deployment("the same, and replicas on 128 (AlloyDB's read pool)", 256, 64, replica_cores=128),
     Deployment("web and workers on 512 cores, Citus by subject on 4 nodes of 32", 512, 32, nodes=4),
 )

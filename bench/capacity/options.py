@@ -16,6 +16,7 @@ PARTS = (
     "counting",
     "retention",
     "erasure",
+    "replica",
     "workers",
     "commits",
     "processes",

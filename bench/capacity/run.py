@@ -37,7 +37,7 @@ def measured(given: Options, running: Shop) -> Figures:
 
 
 def pieces(given: Options, running: Shop) -> Iterator[Figures]:
-    from bench.capacity import commits, disk, growing, processes, stages, workers  # need the models
+    from bench.capacity import commits, disk, growing, processes, replica, stages, workers  # need the models
     from bench.capacity.asking import Visitors
     from bench.load import standing
 
@@ -53,6 +53,9 @@ def pieces(given: Options, running: Shop) -> Iterator[Figures]:
             with timed(f"{given.runs} rounds"), shop.web(running) as (web, port):
                 rounds = stages.Rounds(running, given, visitors, size, web.pid, port)
                 yield Figures(costs={size: rounds.run()})
+        if "replica" in given.only:
+            with timed("with a replica"):
+                yield Figures(costs={size: replica.measure(running, visitors, given)})
     if "workers" in given.only:
         with timed("one sink, several workers"):
             yield Figures(drained=workers.measure(given.runs))

@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -92,10 +92,14 @@ def keys() -> Keys:
 
 
 @contextmanager
-def web(shop: Shop) -> Iterator[tuple[Process, int]]:
-    """One process, as shipped."""
+def web(shop: Shop, more: Mapping[str, str] | None = None) -> Iterator[tuple[Process, int]]:
+    """One process, as shipped, and its port."""
     process, port = shop.running.granian(
-        "web", workers=1, threads=WEB_THREADS, settings=SETTINGS, environment=shop.environment
+        "web",
+        workers=1,
+        threads=WEB_THREADS,
+        settings=SETTINGS,
+        environment=shop.environment | dict(more or {}),
     )
     try:
         yield process, port

@@ -21,8 +21,8 @@ class Meter:
     redis_url: str
 
     @classmethod
-    def of(cls, stack: Stack, web: int | None = None) -> "Meter":
-        servers = {POSTGRES: stack.postgres.pid, REDIS: stack.redis.pid}
+    def of(cls, stack: Stack, web: int | None = None, others: Mapping[str, int] | None = None) -> "Meter":
+        servers = {POSTGRES: stack.postgres.pid, REDIS: stack.redis.pid, **(others or {})}
         url = stack.redis.service.environment()["REDIS_URL"]
         return cls(servers | ({WEB: web} if web else {}), url)
 

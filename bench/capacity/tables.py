@@ -4,7 +4,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.capacity import names, needs, visits
-from bench.capacity.figures import POSTGRES, REDIS, WEB, WHO, WORKER, Cost, Figures, NotMeasured, median
+from bench.capacity.figures import (
+    POSTGRES,
+    REDIS,
+    REPLICA,
+    WEB,
+    WHO,
+    WORKER,
+    Cost,
+    Figures,
+    NotMeasured,
+    median,
+)
 from bench.capacity.names import (
     BACKEND_MIB,
     BEAT_KIND,
@@ -28,6 +39,7 @@ def every(found: Figures) -> Iterator[Table]:
         yield stages(found)
         yield growth(found)
         yield growth_of_wal(found)
+        yield read_from_replica(found)
     if found.disk:
         yield sizes_on_disk(found)
     if found.drained:
@@ -97,6 +109,28 @@ def by_size(name: str, title: str, found: Figures, figure: Callable[[Cost], floa
             ends = [median([figure(cost) for cost in costs], stage) for costs in (at[0], at[-1])]
             times = f"{ends[1] / ends[0]:.2f}" if ends[0] > 0 else ""
             made.rows.append([stage, names.UNITS[stage], *(cell(costs, figure) for costs in at), times])
+    return made
+
+
+def read_from_replica(found: Figures) -> Table:
+    """At the largest size at which it was measured."""
+    heads = [f"{who}, {how}" for who in ("web", "primary") for how in ("alone", "with a replica")]
+    made = Table(
+        "capacity-replica", ["processor time, µs a request", "n", *heads, "primary: ratio", "the replica"]
+    )
+    sizes = [size for size in sorted(found.costs) if found.of(names.PLAIN.format(names.SEARCH), size)]
+    for route in names.READ if sizes else ():
+        alone, beside = (found.of(name.format(route), sizes[-1]) for name in (names.PLAIN, names.ELSEWHERE))
+        pairs = [
+            [cell(costs, lambda cost, who=who: cost.micros(who)) for costs in (alone, beside)]  # type: ignore[misc]
+            for who in (WEB, POSTGRES)
+        ]
+        ratios = [
+            two.micros(POSTGRES) / max(one.micros(POSTGRES), 1e-9)
+            for one, two in zip(alone, beside, strict=True)
+        ]
+        there = cell(beside, lambda cost: cost.micros(REPLICA))
+        made.rows.append([route, str(len(beside)), *pairs[0], *pairs[1], Spread(ratios).text(2), there])
     return made
 
 
@@ -182,8 +216,8 @@ def one_session(visit: Visit, session: visits.Session) -> Table:
     made.rows.append(["together, processor ms", number(visit.total * 1e3, 1)])
     made.rows.append(
         [
-            "share of Postgres that reads what the shop sells",
-            percent(visit.reads / max(visit.seconds[POSTGRES], 1e-9)),
+            "share of Postgres that a replica takes over",
+            percent(-visit.moved[POSTGRES] / max(visit.seconds[POSTGRES], 1e-9)),
         ]
     )
     made.rows.append(["WAL, kB", number(visit.wal / 1e3, 1)])

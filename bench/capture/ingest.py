@@ -20,7 +20,7 @@ BATCHES = {1: 0.15, 10: 0.5, 100: 1.0, 500: 1.5}
 TARGETS = {1: "0.25 or more", 100: "0.50 or more", 500: "0.50 or more"}
 RAW = "raw INSERT, eight connections"
 OURS = "LeafLoaf, Granian 1 x 8"
-SHIPPED = "LeafLoaf, Granian 2 x 4 (as shipped)"
+SHIPPED = "LeafLoaf, Granian 2 x 32 (as shipped)"
 PLAIN = "DRF serializer + `bulk_create`, Granian 1 x 8"
 FAST = "FastAPI + pydantic + asyncpg, uvicorn x 2"
 SLOW_SHARE = {PLAIN: 0.25}
@@ -65,7 +65,7 @@ def measure(stack: Stack, sizes: Sizes) -> list[Table]:
     key = keys.create("Bench", ApiClient.Kind.SECRET)
     bench = Bench(stack, Events(), key)
     one, one_port = stack.granian("one-worker", workers=1, threads=8)
-    two, two_port = stack.granian("two-workers", workers=2, threads=4)
+    two, two_port = stack.granian("two-workers", workers=2, threads=32)
     plain, plain_port = stack.granian(
         "plain",
         workers=1,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.capacity import figures, names, needs, options, tables, visits
-from bench.capacity.figures import POSTGRES, REDIS, WEB, WORKER, Cost, Figures
+from bench.capacity.figures import POSTGRES, REDIS, REPLICA, WEB, WORKER, Cost, Figures
 from bench.capacity.needs import Deployment, Shop, Sizes, Visit
 from bench.capacity.visits import Session
 from bench.figures import Table
@@ -22,7 +22,8 @@ from tests import data
 SESSION = Session(
     {"suggest": 4, "product": 3, "complements": 2, "recommendations": 1, "search": 2, "events": 5}, events=10
 )
-VISIT = Visit({WEB: 0.2, WORKER: 0.01, POSTGRES: 0.05, REDIS: 0.001}, 0.03, 10, 20_000, 8, 1e-5)
+MOVED = {WEB: 0.01, POSTGRES: -0.03, REPLICA: 0.04}
+VISIT = Visit({WEB: 0.2, WORKER: 0.01, POSTGRES: 0.05, REDIS: 0.001}, MOVED, 10, 20_000, 8, 1e-5)
 SIZES = Sizes(
     event=1000, person=20_000, redis_event=400, web_mib=200, worker_mib=250, backend_mib=10, idle=0.1
 )
@@ -38,9 +39,10 @@ def cost(micros: float, count: int = 1000, *, wal: int = 0, memory: int = 0) -> 
 
 def everything(times: float = 1.0) -> Figures:
     """All stages cost 100 microseconds of each and 10 bytes of WAL, at two sizes of which the second is dearer."""
+    sides = [name.format(route) for route in names.READ for name in (names.PLAIN, names.ELSEWHERE)]
     costs = {
-        1000: {stage: [cost(100, wal=10, memory=400)] * 3 for stage in names.UNITS},
-        2000: {stage: [cost(100 * times, wal=10, memory=400)] * 3 for stage in names.UNITS},
+        size: {stage: [cost(micros, wal=10, memory=400)] * 3 for stage in (*names.UNITS, *sides)}
+        for size, micros in ((1000, 100), (2000, 100 * times))
     }
     on_disk = dict.fromkeys((*names.BY_EVENT, *names.BY_PERSON), 200.0)
     held = {name: [100.0] for name in (names.WEB_MIB, names.WORKER_MIB, names.BACKEND_MIB)}
@@ -70,10 +72,22 @@ def test_a_session_is_reckoned_with_the_largest_log() -> None:
     assert needs.visit(everything(times=3), SESSION, size=1000).total == pytest.approx(small.total)
 
 
-def test_what_a_search_stores_is_no_read() -> None:
-    """A search costs Postgres as much as a lone event here: all of it is counted as storing."""
-    visit = needs.visit(everything(), SESSION)
-    assert visit.reads == pytest.approx((4 + 3 + 2) * 100e-6)
+def test_a_replica_changes_what_was_seen_to_change() -> None:
+    """Of a search it takes 80 of 100 microseconds, for 90 of its own and 5 more of the web; of the others nothing."""
+    found = everything()
+    used = {WEB: 0.105, POSTGRES: 0.02, REPLICA: 0.09}
+    found.costs[2000][names.ELSEWHERE.format(names.SEARCH)] = [Cost(1000, 1.0, used)] * 3
+    moved = needs.visit(found, SESSION).moved
+    assert moved == pytest.approx({WEB: 2 * 5e-6, POSTGRES: -2 * 80e-6, REPLICA: 2 * 90e-6})
+    row = cells(tables.read_from_replica(found))[names.SEARCH]
+    assert row[1:] == [
+        "100 (100..100)",
+        "105 (105..105)",
+        "100 (100..100)",
+        "20.0 (20.0..20.0)",
+        "0.20 (0.20..0.20)",
+        "90.0 (90.0..90.0)",
+    ]
 
 
 def test_nothing_is_reckoned_without_a_stage() -> None:
@@ -158,10 +172,14 @@ def test_a_deployment_holds_what_its_scarcest_part_holds() -> None:
     assert holds(many, commits=160) == ("Postgres's commits", needs.SPARE * 160 / 8)
 
 
-def test_reads_elsewhere_leave_the_primary_the_rest() -> None:
+def test_a_replica_leaves_the_primary_the_rest() -> None:
     one = Deployment("one", web_cores=1000, postgres_cores=16)
-    other = replace(one, has_reads_elsewhere=True)
+    other = replace(one, replica_cores=1000)
     assert other.holds(VISIT, 1e6)[0] == pytest.approx(one.holds(VISIT, 1e6)[0] * 0.05 / (0.05 - 0.03))
+    assert holds(replace(one, replica_cores=4), 1e6) == ("the replicas' cores", 4 * needs.SPARE / 0.04)
+    served = 0.2 + 0.01 + 0.001 + 0.01
+    few = replace(other, web_cores=4)
+    assert holds(few, 1e6) == ("web and worker", round(4 * needs.SPARE / served, 6))
 
 
 def test_nodes_add_up() -> None:

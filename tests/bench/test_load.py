@@ -108,6 +108,7 @@ def test_the_real_sessions_can_be_read() -> None:
     assert sum(len(clicks) for clicks in found.sessions) > 83_000
 
 
+@pytest.mark.slow  # a minute
 def test_a_run_of_seconds_against_the_whole_stack_loses_nothing(tmp_path: Path) -> None:
     """The data's own sessions are not needed for it: a few of the same shape are written down here."""
     rows = ["ts,session_id,event,item_id,split"]
