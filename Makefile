@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 SEMANTIC ?= true
 MODEL := $(if $(filter true,$(SEMANTIC)),$(VENV)/.semantic)
 
+# Where nobody keeps bytecode, each of the many processes compiles all that it imports, and starts in three times the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow lint format bench bench-capture bench-search bench-personalization bench-privacy bench-load bench-capacity openapi browser requirements clean
 
