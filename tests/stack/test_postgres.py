@@ -90,16 +90,18 @@ def test_the_database_is_utf8_checksummed_and_cuts_idle_transactions(cluster: Cl
     assert cluster.setting("unix_socket_directories") == ""
 
 
-def test_only_a_throw_away_cluster_gives_up_durability(tmp_path: Path) -> None:
+def test_only_a_throw_away_cluster_gives_up_durability_and_what_disturbs_tests(tmp_path: Path) -> None:
     durable = Cluster(reachable(tmp_path), durable=True)
     try:
         durable.start()
         assert [durable.setting(name) for name in postgres.NOT_DURABLE] == ["on", "on"]
+        assert durable.setting("autovacuum_analyze_threshold") == "50"
         durable.stop()
 
         durable.durable = False
         durable.start()
         assert [durable.setting(name) for name in postgres.NOT_DURABLE] == ["off", "off"]
+        assert durable.setting("autovacuum_analyze_threshold") == "2147483647"
     finally:
         durable.stop()
 
@@ -129,6 +131,8 @@ def test_a_backend_that_outlives_its_postmaster_does_not_stop_the_next_start(clu
         backend = busy.info.backend_pid
         endless = "DO $$ BEGIN FOR i IN 1..2000000000 LOOP NULL; END LOOP; END $$"
         busy.pgconn.send_query(endless.encode())
+        at_work = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend} AND state = 'active'"
+        wait_until(lambda: cluster.execute(at_work) == [(1,)], "the backend is busy")
         os.kill(process.pid, signal.SIGKILL)
         wait_until(lambda: not process.is_running(), "the postmaster is dead")
         assert is_alive(backend)
