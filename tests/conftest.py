@@ -5,23 +5,56 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.db import connection
+from django.test import Client, override_settings
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from capture import anonymised, partitions, sinks
 from capture.sinks.memory import MemorySink
 from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
+from leafloaf.lib import cache
+from personalization.recommending import exposures, mishaps
 from tests import emptying
 from tests.calls import Api
 from tests.emulators import PUBSUB, SPANNER, Emulator, NotHere
 from tests.outage import Outage
+
+# No example is wrong because the machine was slow.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
+
+MORE_THAN_THREADS = 40
 
 
 @pytest.fixture(autouse=True, scope="session")
 def emptied_fast() -> None:
     """The database, after a test whose transactions were real."""
     emptying.use()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hashed_fast() -> Iterator[None]:
+    """Passwords."""
+    with override_settings(PASSWORD_HASHERS=["tests.hashing.OneRound"]):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def unhurried() -> Iterator[None]:
+    """No answer is another one because the machine was slow: who tests what comes too late sets a limit for it."""
+    limits = {"SEARCH_TIMEOUT_SECONDS": 30.0, "RECOMMENDATION_TIMEOUT": 30.0}
+    with override_settings(**limits), pytest.MonkeyPatch.context() as patch:
+        for module in (exposures, mishaps):
+            patch.setattr(module, "PATIENCE", module.PATIENCE.replace("'100ms'", "'30s'"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def asked_again() -> None:
+    """Redis, whatever the test before did to it."""
+    cache._quiet.until = 0.0
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +109,18 @@ def outage() -> Iterator[Outage]:
     made = Outage()
     yield made
     made.end()
+
+
+@pytest.fixture
+def room(transactional_db: None) -> Iterator[None]:
+    """A connection for each thread of a test: the pool has eight, and who waits for one gives up after seconds."""
+    connection.close()
+    pool = connection.pool  # type: ignore[attr-defined]  # Postgres's has one
+    pool.resize(pool.min_size, MORE_THAN_THREADS)
+    pool.timeout = 60.0
+    yield
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

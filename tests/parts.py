@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from leafloaf.stack.throwaway import EXISTING_DATABASE
+from tests import own_ports
 
 FOLDER = "LEAFLOAF_TEST_PARTS"
 """Where the markers are; set for the processes of one run."""
@@ -76,7 +77,7 @@ def run(arguments: Sequence[str], count: int) -> int:
     """The worst exit code of the processes; what they say comes line by line, with the number of who says it."""
     with tempfile.TemporaryDirectory(prefix="leafloaf-parts-") as name:
         folder = Path(name)
-        processes = [_begun(folder, arguments) for _ in range(count)]
+        processes = [_begun(folder, arguments, own_ports.share(number, count)) for number in range(count)]
         speaking = [
             threading.Thread(target=_speak, args=(number, process))
             for number, process in enumerate(processes, 1)
@@ -89,10 +90,10 @@ def run(arguments: Sequence[str], count: int) -> int:
         return max((abs(code) for code in codes), default=0) or _all_taken(folder)
 
 
-def _begun(folder: Path, arguments: Sequence[str]) -> "subprocess.Popen[str]":
+def _begun(folder: Path, arguments: Sequence[str], own: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "pytest", "-p", "tests.parts", *arguments],
-        env=os.environ | {FOLDER: str(folder)},
+        env=os.environ | {FOLDER: str(folder), own_ports.RANGE: own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

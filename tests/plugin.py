@@ -9,7 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from leafloaf.stack.throwaway import ThrowawayStack, throwaway_stack
+from tests import own_ports
 
+own_ports.use()
 _open = ExitStack()
 STACK: ThrowawayStack = _open.enter_context(throwaway_stack())
 

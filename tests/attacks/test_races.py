@@ -16,7 +16,7 @@ from privacy import exporting, links
 from privacy.pages import sessions
 from tests.privacy.shelf import HOLDERS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("room")]
 RACERS = 6
 
 

@@ -1,7 +1,12 @@
 """Bytes over a socket, as no client library would send them."""
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
+
+PATIENCE_SECONDS = 60
+"""For the first answer, of a server on a busy machine."""
+SILENCE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -24,19 +29,17 @@ class Told:
         return None
 
 
-def say(port: int, *parts: bytes, seconds: float = 2) -> Told:
+def say(port: int, *parts: bytes) -> Told:
     """Sends the parts on one connection, and listens until nothing more comes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
-        for part in parts:
-            connection.sendall(part)
-        raw = b""
-        try:
+    raw = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+        with suppress(ConnectionError):  # it has heard enough, and closed: what it said may still be there
+            for part in parts:
+                connection.sendall(part)
+        with suppress(TimeoutError, ConnectionResetError):
             while more := connection.recv(65536):
                 raw += more
-        except TimeoutError:
-            pass
-        except ConnectionResetError:
-            pass
+                connection.settimeout(SILENCE_SECONDS)
     return Told(raw)
 
 

@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser import fronts
@@ -60,13 +61,24 @@ def browser() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        expect.set_options(timeout=fronts.PATIENCE_SECONDS * 1000)
         yield chromium
         chromium.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
-def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit]]:
+def finished(live_server: LiveServer) -> Iterator[None]:
+    """After it, the server has answered everything: what it is still at would meet what empties the tables."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if "process_request_thread" in thread.name:
+            thread.join(fronts.PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, finished: None) -> Iterator[Callable[..., Visit]]:
     """`visit(width=400, scheme="dark")`: a fresh page, whose Content-Security-Policy is the server's own."""
     contexts = []
 
@@ -76,6 +88,7 @@ def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit
             color_scheme="dark" if scheme == "dark" else "light",
             locale="en-CA",
         )
+        context.set_default_timeout(fronts.PATIENCE_SECONDS * 1000)
         contexts.append(context)
         begun = Visit(context.new_page(), str(live_server))
         begun.page.on("console", lambda message: note(message, begun.errors))
@@ -88,7 +101,7 @@ def visit(browser: Browser, live_server: object) -> Iterator[Callable[..., Visit
 
 
 @pytest.fixture
-def front(browser: Browser, live_server: LiveServer) -> Iterator[fronts.Front]:
+def front(browser: Browser, live_server: LiveServer, finished: None) -> Iterator[fronts.Front]:
     """A shop whose pages have `leafloaf.js` in them, and the way from there to this server."""
     yield from fronts.begun(browser, live_server)
 

@@ -17,7 +17,7 @@ from leafloaf.stack import ports
 from tests.browser.shop_front import ShopFront
 from tests.config.relay import Relay
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 FLUSH = "await leafloaf.flush()"
 
 
@@ -68,6 +68,7 @@ def begun(browser: Browser, live_server: LiveServer) -> Iterator[Front]:
     assert target is not None
     port = ports.any_free()
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     with Way(port, target) as way, ShopFront(f"http://127.0.0.1:{port}") as shop:
         key = keys.create("Pages", ApiClient.Kind.PUBLISHABLE, origins=[shop.origin])
         yield Front(shop, way, key, context)
@@ -91,6 +92,11 @@ def kept(page: Page) -> list[str]:
     """The names of what the client keeps in the browser."""
     names: list[str] = page.evaluate("[...Object.keys(localStorage), ...Object.keys(sessionStorage)].sort()")
     return names
+
+
+def emptied(page: Page) -> None:
+    """The log has an event before the browser has the answer."""
+    page.wait_for_function("() => !Object.keys(localStorage).some((name) => name.startsWith('leafloaf:e:'))")
 
 
 def queued(page: Page) -> list[str]:

@@ -20,7 +20,6 @@ Begin = Callable[..., Visit]
 @pytest.fixture
 def asked(settings: Settings) -> None:
     settings.STAFF_TWO_FACTOR = True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.create_superuser("olive", password="leaf-and-loaf")
 
 
@@ -52,7 +51,8 @@ def test_setting_up_and_using_a_second_factor(asked: None, visit: Begin, width: 
     look(seen, f"second-factor-codes-{scheme}")
     page.get_by_role("link", name="I have kept them").click()
     expect(page).to_have_url(f"{seen.address}/admin/")
-    page.get_by_role("button", name="Log out").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log out").click()
     password_shown(seen)
     look(seen, f"second-factor-asked-{scheme}")
     page.get_by_label("Code", exact=True).fill(codes[0])
@@ -67,7 +67,8 @@ def test_who_guesses_is_told_to_wait(asked: None, visit: Begin) -> None:
     for _ in range(5):
         seen.page.get_by_label("Username").fill("olive")
         seen.page.get_by_label("Password").fill("guess")
-        seen.page.get_by_role("button", name="Log in").click()
+        with seen.page.expect_navigation():
+            seen.page.get_by_role("button", name="Log in").click()
     expect(seen.page.get_by_role("heading", name="Too many attempts")).to_be_visible()
     seen.photograph("locked-out")
     assert seen.overflow() == 0

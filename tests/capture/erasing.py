@@ -88,7 +88,7 @@ def erase(of: Scope) -> tuple[Purged, Finding]:
     return purged, EventLogHolder().verify(planned)
 
 
-def erase_to_the_end(of: Scope, seconds: float = 20.0) -> Finding:
+def erase_to_the_end(of: Scope, seconds: float = 60.0) -> Finding:
     planned = task(of)
     deadline = time.monotonic() + seconds
     while EventLogHolder().erase([planned])[0].again_at:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -16,7 +16,9 @@ from capture.sinks.memory import MemorySink
 from leafloaf.access.models import AuditEntry
 from tests.conftest import memory_configuration
 
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    return datetime.now(UTC).date()
 
 
 def capture(*event_ids: str, received_at: datetime | None = None) -> None:
@@ -60,9 +62,10 @@ def test_batches_that_are_filled_again_count_as_repeats(memory: MemorySink) -> N
 
 
 def test_a_dry_run_counts_and_touches_nothing(memory: MemorySink) -> None:
+    since = today()
     capture("e-1", "e-2")
     deliver.drain("memory")
-    assert control.would_back_fill("memory", TODAY) == control.BackFill("memory", TODAY, 1, 2)
+    assert control.would_back_fill("memory", since) == control.BackFill("memory", since, 1, 2)
     assert OutboxBatch.objects.get().state == "delivered"
     assert not AuditEntry.objects.exists()
 
@@ -70,7 +73,7 @@ def test_a_dry_run_counts_and_touches_nothing(memory: MemorySink) -> None:
 def test_only_days_from_the_given_one_on_are_filled_again(memory: MemorySink) -> None:
     capture("e-1")
     deliver.drain("memory")
-    tomorrow = TODAY + timedelta(days=1)
+    tomorrow = today() + timedelta(days=1)
     assert control.back_fill("memory", tomorrow, by="olive").batches == 0
     assert account() == (1, 0, 0)
 
@@ -85,20 +88,21 @@ def test_a_day_before_the_log_is_refused_with_the_oldest_there_is(memory: Memory
 
 
 def test_the_log_begins_with_what_waits_in_the_default_partition(log: None) -> None:
-    assert oldest_day() <= TODAY
+    assert oldest_day() <= today()
     capture("early", received_at=datetime(2001, 2, 3, 4, tzinfo=UTC))
     assert str(oldest_day()) == "2001-02-03"
 
 
 def test_a_back_fill_is_on_record(memory: MemorySink) -> None:
+    since = today()
     capture("e-1")
     deliver.drain("memory")
-    control.back_fill("memory", TODAY, by="olive", because="Redis was lost")
+    control.back_fill("memory", since, by="olive", because="Redis was lost")
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.target) == ("olive", "back-fill sink", "memory")
     assert (entry.reason, entry.details) == (
         "Redis was lost",
-        {"since": str(TODAY), "batches": 1, "events": 1},
+        {"since": str(since), "batches": 1, "events": 1},
     )
 
 

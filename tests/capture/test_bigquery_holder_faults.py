@@ -37,6 +37,8 @@ from tests.config import application
 
 __all__ = ["store"]
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 
 @pytest.mark.parametrize(
     ("action", "presence"),
@@ -204,7 +206,7 @@ BigQueryHolder().erase([Task(Scope(UUID(sys.argv[1])), Plan(0), datetime.now(UTC
 
 @pytest.mark.parametrize(
     "action",
-    [{"delay_seconds": 2}, {"apply_then": {"delay_seconds": 2}}],
+    [{"delay_seconds": 20, "hang_up": True}, {"apply_then": {"delay_seconds": 20}}],
     ids=["between two tables", "between a job and its answer"],
 )
 def test_whoever_is_killed_leaves_a_deletion_that_another_ends(

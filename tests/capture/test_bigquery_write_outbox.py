@@ -22,6 +22,8 @@ from tests.conftest import memory_configuration
 from tests.faults import pipeline
 from tests.standins import Standin
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 PROMISE = {"user_search_events": {"stream": "projects/p/…/streams/s", "is_all": True}}
 COMMIT = {"method": "GRPC", "path": r"/BatchCommitWriteStreams\?"}
 

@@ -17,6 +17,8 @@ from capture.sinks.memory import MemorySink
 from leafloaf.access.models import AuditEntry
 from tests.conftest import memory_configuration
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 
 def refused(memory: MemorySink, *event_ids: str, reason: str = "no such field") -> None:
     """These events are captured and become dead letters of one batch."""
@@ -174,7 +176,7 @@ def test_ten_thousand_are_replayed_once_each_although_gathering_was_cut_short(
     # The parts are refused in the order of the log, which is that of the ids.
     parts = [ids[start : start + 500] for start in range(0, len(ids), 500)]
     memory.fail_next(*(RowsRefused({event_id: Refusal("no", {}) for event_id in part}) for part in parts))
-    deliver.drain("memory")
+    deliver.drain("memory", budget_seconds=600)
     assert account() == (0, 0, 10_000, 0)
 
     settings.SINKS = {"memory": memory_configuration(BATCH_SIZE=100)}
@@ -189,7 +191,7 @@ def test_ten_thousand_are_replayed_once_each_although_gathering_was_cut_short(
     deliver.drain("memory")
     assert account() == (0, 10_000, 0, 0)
     let_it_be_tried_again()
-    assert deliver.drain("memory", budget_seconds=120) == 10_000
+    assert deliver.drain("memory", budget_seconds=600) == 10_000
     assert held(memory) == Counter(ids)
     assert account() == (10_000, 0, 0, 0)
 

@@ -13,6 +13,8 @@ from capture.sinks.base import BatchRefused, Misconfigured, Refusal, RowsRefused
 from capture.sinks.memory import MemorySink
 from tests.conftest import memory_configuration
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 
 def capture(count: int = 3) -> None:
     for number in range(count):

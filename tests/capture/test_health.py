@@ -15,6 +15,8 @@ from capture.sinks.memory import MemorySink
 from tests.capture.outbox_rows import batch, configured, reading
 from tests.conftest import memory_configuration
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 
 def capture(count: int = 1) -> None:
     for _ in range(count):

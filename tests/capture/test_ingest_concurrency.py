@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from django.db import connection
 
 from capture import ingest
@@ -45,6 +46,7 @@ def stored() -> Counter[str]:
     return Counter(Event.objects.values_list("event_id", flat=True))
 
 
+@pytest.mark.usefixtures("room")
 def test_the_same_events_from_many_threads_are_stored_once(log: None) -> None:
     events = encoded([search(user_id=f"user_{number % 50}") for number in range(200)])
     receipts = all_at_once([events] * THREADS)
@@ -56,6 +58,7 @@ def test_the_same_events_from_many_threads_are_stored_once(log: None) -> None:
     assert Subject.objects.count() == 50
 
 
+@pytest.mark.usefixtures("room")
 def test_overlapping_batches_in_any_order_do_not_dead_lock(log: None) -> None:
     events = encoded([search(user_id=f"user_{number % 30}") for number in range(200)])
     shuffled = random.Random(7)  # noqa: S311 (the same order every time)
@@ -66,6 +69,7 @@ def test_overlapping_batches_in_any_order_do_not_dead_lock(log: None) -> None:
     assert (len(stored()), set(stored().values())) == (200, {1})
 
 
+@pytest.mark.usefixtures("room")
 def test_of_two_contents_for_one_id_the_first_stays_and_the_other_is_told(log: None) -> None:
     batches = [
         encoded([cart(event_id=f"e-{n}", quantity=number % 4) for n in range(20)]) for number in range(64)
@@ -97,7 +101,9 @@ def test_an_answer_is_a_promise_even_of_a_server_killed_at_work(log: None, tmp_p
             promised.extend(event["event_id"] for event in events)
             enough.release()
 
-    with application.web(application.environment(tmp_path), tmp_path, key, path="/health/live") as server:
+    # A server that has only just begun is slow, and is not to send anybody away for that.
+    variables = application.environment(tmp_path, WEB_WAIT_SECONDS="30")
+    with application.web(variables, tmp_path, key, path="/health/live") as server:
         threads = [threading.Thread(target=send_until_it_dies, args=(server,)) for _ in range(8)]
         for thread in threads:
             thread.start()

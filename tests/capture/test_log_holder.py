@@ -305,7 +305,7 @@ def test_a_reader_finds_what_erasing_left_behind() -> None:
 ERASE_SLOWLY = """
 import django
 django.setup()
-import sys, time
+import sys
 from django.conf import settings
 from capture import remake
 from capture.holders import log
@@ -318,10 +318,10 @@ log.AT_ONCE = 3
 whole = remake._take_off
 def slowly(*arguments):
     print("half-way", flush=True)
-    time.sleep(0.2)
+    sys.stdin.readline()
     whole(*arguments)
     print("nearly", flush=True)
-    time.sleep(0.2)
+    sys.stdin.readline()
 remake._take_off = slowly
 scope = Scope(UUID(sys.argv[1]))
 log.EventLogHolder().erase([Task(scope, Plan(0), datetime.now(UTC))])
@@ -341,13 +341,19 @@ def test_whoever_is_killed_leaves_whole_pieces_and_the_next_one_ends_the_same(tm
             [sys.executable, "-c", ERASE_SLOWLY, str(of.subject_id)],
             cwd=REPOSITORY,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        assert process.stdin is not None
         assert process.stdout is not None
-        for _ in range(lines):
-            process.stdout.readline()
+        for line in range(lines):
+            if line:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+            assert process.stdout.readline()
         process.send_signal(signal.SIGKILL)
         process.wait()
+        process.stdin.close()
         process.stdout.close()
         left.append(theirs.count(of))
         assert_sound()

@@ -35,6 +35,9 @@ from tests.capture.erasing import (
     task,
 )
 from tests.conftest import memory_configuration
+from tests.stack.processes import wait_until
+
+pytestmark = pytest.mark.usefixtures("room")
 
 MAKE = """
     INSERT INTO capture_event (event_id, event_type, subject_id, session_id, occurred_at, received_at, payload,
@@ -50,6 +53,13 @@ MAKE = """
 def three(log: None, settings: Settings) -> None:
     settings.SINKS = THREE
     emptied()
+
+
+@pytest.fixture
+def short_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was tried more than once is waited for as long as a request may last; these requests do not."""
+    monkeypatch.setattr(deliver, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(remake, "ON_ITS_WAY", timedelta(seconds=0.2))
 
 
 @contextmanager
@@ -111,22 +121,20 @@ def test_nothing_of_a_person_arrives_after_the_end_and_everything_of_others_does
         assert erase_to_the_end(hers).presence == Presence.ABSENT
         calls = {name: len(slow(name).asked) for name in THREE}
         for name in THREE:
-            for documents in slow(name).batches.values():
+            for documents in list(slow(name).batches.values()):
                 documents[:] = [one for one in documents if one["user_id"] != str(hers.subject_id)]
         time.sleep(1.0)
+        wait_until(lambda: all(len(slow(name).asked) > calls[name] for name in THREE), "it went on")
     for name in THREE:
         slow(name).seconds = 0.0
     drained()
     for name in THREE:
-        assert len(slow(name).asked) > calls[name], "it went on"
         assert held(name) == logged()
     assert_sound()
 
 
-def test_letters_are_replayed_and_batches_filled_in_again_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What was tried more than once is waited for as long as a request may last; these requests do not.
-    monkeypatch.setattr(deliver, "TIMEOUT_SECONDS", 0.2)
-    monkeypatch.setattr(remake, "ON_ITS_WAY", timedelta(seconds=0.2))
+@pytest.mark.usefixtures("short_requests")
+def test_letters_are_replayed_and_batches_filled_in_again_meanwhile() -> None:
     for number in range(90):
         say(("ann", "bob", "eve")[number % 3], f"e-{number}")
     slow("middle").fail_next(*(RowsRefused({f"e-{number}": Refusal("no", {})}) for number in range(20)))
@@ -153,6 +161,7 @@ def test_letters_are_replayed_and_batches_filled_in_again_meanwhile(monkeypatch:
         assert theirs == set(logged()), name
 
 
+@pytest.mark.usefixtures("short_requests")
 def test_many_people_leave_a_large_log_that_goes_on_growing(settings: Settings) -> None:
     """Seed in the name of the failure: which people, and when."""
     settings.SINKS = {

@@ -98,12 +98,12 @@ def test_a_long_query_on_the_log_makes_it_give_way_and_try_again(monkeypatch: py
         with transaction.atomic():
             Event.objects.count()
             reading.set()
-            may_end.wait(10)
+            may_end.wait(30)
         connection.close()
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert reading.wait(10)
+    assert reading.wait(30)
     day = date(2031, 5, 17)
     with pytest.raises(OperationalError, match="lock timeout"):
         partitions.ensure(today=day, days_ahead=0)

@@ -46,13 +46,13 @@ def capture_out_of_order(early: str, late: str) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_current_xact_id()")
             began.set()
-            may_write.wait(10)
+            may_write.wait(30)
             capture(late)
         connection.close()
 
     writer = threading.Thread(target=slow_writer)
     writer.start()
-    assert began.wait(10)
+    assert began.wait(30)
     capture(early)
     may_write.set()
     writer.join()
@@ -162,7 +162,7 @@ def old_shop(memory: MemorySink, settings: Settings) -> MemorySink:
 
 def drain_all() -> None:
     for name in ("memory", "slow"):
-        deliver.drain(name, is_final=True)
+        deliver.drain(name, budget_seconds=300, is_final=True)
 
 
 def test_a_restored_log_is_mended_and_every_event_arrives_once(old_shop: MemorySink, fresh: Cluster) -> None:

@@ -88,12 +88,12 @@ def test_an_open_transaction_holds_the_seal_back_but_is_not_passed_over(memory: 
         with transaction.atomic():
             ingest.record(events.Search(event_id="slow", query="milk"))
             wrote.set()
-            may_commit.wait(10)
+            may_commit.wait(30)
         connection.close()
 
     writer = threading.Thread(target=slow_writer)
     writer.start()
-    assert wrote.wait(10)
+    assert wrote.wait(30)
     capture(1, "quick")
     seal.due("memory")
     assert sealed_ids() == Counter()
@@ -103,6 +103,7 @@ def test_an_open_transaction_holds_the_seal_back_but_is_not_passed_over(memory: 
     assert sealed_ids() == Counter({"slow": 1, "quick-0": 1})
 
 
+@pytest.mark.usefixtures("room")
 def test_eight_writers_and_three_sealers_lose_and_double_nothing(
     memory: MemorySink, settings: Settings
 ) -> None:

@@ -38,18 +38,18 @@ def test_one_process_drains_a_sink_once_at_a_time(
 
     def deliver_slowly(batch: Batch) -> None:
         arrived.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         deliver_at_once(batch)
 
     monkeypatch.setattr(memory, "deliver", deliver_slowly)
     slow = threading.Thread(target=in_own_connection)
     slow.start()
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     capture()
     assert tasks.drain("memory") == 0
     assert OutboxBatch.objects.count() == 1
     go_on.set()
-    slow.join(10)
+    slow.join(60)
     assert len(memory.records) >= 3
     tasks.drain("memory")
     assert len(memory.records) == 6

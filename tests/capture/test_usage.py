@@ -25,6 +25,8 @@ from tests.capture.test_sink_contract import records
 from tests.conftest import memory_configuration
 from tests.standins import Standin
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 INSERT = {"method": "POST", "path": "/insertAll"}
 QUERIES = {"method": "POST", "path": "/(queries|jobs)"}
 CARTS, SEARCHES = schema.TABLES["cart"], schema.TABLES["search"]

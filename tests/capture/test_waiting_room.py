@@ -1,6 +1,5 @@
 """Where searches wait for the log: bounded, with a time to live, and only what the log will take."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
@@ -16,6 +15,7 @@ from capture.models import Event, RejectionCount
 from capture.tasks import admit_waiting
 from capture.validation import InvalidEvent
 from capture.waiting_room import Full
+from leafloaf.lib import cache
 from leafloaf.stack.throwaway import ThrowawayStack
 
 NOW = datetime.now(UTC)
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 def redis(stack: ThrowawayStack) -> Iterator[None]:
     if "REDIS_URL" not in stack.environment:
         pytest.skip("there is no Redis server for this machine")
+    cache._quiet.until = 0.0
     get_redis_connection("default").flushdb()
     yield
     get_redis_connection("default").flushdb()
@@ -126,8 +127,9 @@ def test_staff_and_monitors_are_told_while_anything_waits() -> None:
 
 
 def test_without_redis_there_is_nothing_to_let_in(settings: Settings) -> None:
+    waiting_room.put(search("one"), NOW)
     settings.REDIS_ENABLED = False
-    started = time.monotonic()
     assert admit.waiting() == 0
     assert waiting_room.count() is None
-    assert time.monotonic() - started < 1
+    settings.REDIS_ENABLED = True
+    assert waiting_room.count() == 1

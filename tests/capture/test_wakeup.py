@@ -70,7 +70,8 @@ def test_a_few_events_wake_nobody_until_they_are_a_batch(broker: Any) -> None:
     assert woken(broker) == []
 
 
-def test_a_worker_just_woken_is_left_to_its_work(broker: Any) -> None:
+def test_a_worker_just_woken_is_left_to_its_work(broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeup, "LEAST_SECONDS", 60.0)
     wakeup.drain(100)
     wakeup.drain(400)
     assert woken(broker) == ["redis", "cloud_storage"]

@@ -72,7 +72,7 @@ def begun(
         )
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str]:
+def ended(process: subprocess.Popen[str], seconds: float = 240) -> tuple[int, str]:
     """The exit code and the output of a process that ends by itself."""
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -128,7 +128,7 @@ class Web:
     @staticmethod
     def _call(request: urllib.request.Request) -> Answer:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (our own server)
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (our own server)
                 return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), json.loads(error.read()))
@@ -157,7 +157,7 @@ def web_begun(variables: Mapping[str, str], log: Path, key: str = "", workers: i
 
 
 def wait_for(
-    condition: Any, what: str, log: Path, process: subprocess.Popen[str], seconds: float = 60
+    condition: Any, what: str, log: Path, process: subprocess.Popen[str], seconds: float = 240
 ) -> None:
     """Until the condition holds; fails with the end of the log when it never does."""
     deadline = time.monotonic() + seconds

@@ -13,7 +13,9 @@ class Relay:
     def __init__(self, port: int, target: int) -> None:
         self.port, self.target = port, target
         self._listener: socket.socket | None = None
+        self._is_open = False
         self._open: list[socket.socket] = []
+        self._changing = threading.Lock()
 
     def __enter__(self) -> Self:
         self.open_way()
@@ -26,11 +28,14 @@ class Relay:
 
     def open_way(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._is_open = True
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close_way(self) -> None:
         assert self._listener is not None
-        ended, self._open = [self._listener, *self._open], []
+        with self._changing:
+            self._is_open = False
+            ended, self._open = [self._listener, *self._open], []
         for each in ended:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -43,7 +48,12 @@ class Relay:
                 server = socket.create_connection(("127.0.0.1", self.next_target()))
             except OSError:
                 return
-            self._open += [caller, server]
+            with self._changing:
+                if not self._is_open or listener is not self._listener:  # closed since it was accepted
+                    caller.close()
+                    server.close()
+                    return
+                self._open += [caller, server]
             for ends in ((caller, server), (server, caller)):
                 threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 

@@ -90,5 +90,13 @@ def addresses_and_headers_have_an_end(server: Web) -> None:
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-Many: 1\r\n" * 500 + b"\r\n",
     ):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-            connection.sendall(head)
-            assert connection.recv(12) in {b"HTTP/1.1 431", b"HTTP/1.1 414", b"HTTP/1.1 400", b""}
+            assert begun(connection, head) in {b"HTTP/1.1 431", b"HTTP/1.1 414", b"HTTP/1.1 400", b""}
+
+
+def begun(connection: socket.socket, head: bytes) -> bytes:
+    """How the answer begins; with nothing when the server hangs up, perhaps before it has been told everything."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(head)
+    with suppress(ConnectionResetError):
+        return connection.recv(12)
+    return b""

@@ -104,7 +104,7 @@ def running(tmp: Path) -> Iterator[Shop]:
             yield Shop(f"127.0.0.1:{port}", _checkout(tmp, var), environment | told | tools(tmp))
         finally:
             stack.terminate()
-            stack.wait(60)
+            stack.wait(180)
 
 
 def _wait(file: Path, stack: "subprocess.Popen[bytes]") -> None:

@@ -42,6 +42,7 @@ def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with throwaway_stack() as stack:
         environment = {**os.environ, **stack.environment, **application.QUIET, "PYTHONWARNINGS": ""}
         environment |= {"LEAFLOAF_VAR": str(folder), "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS)}
+        environment |= {"WEB_WAIT_SECONDS": "60"}  # nobody is refused because the machine is slow
         with (
             nursery.nursery(environment, folder / "commands.log") as children,
             opened_stores(environment) as stores,

@@ -48,7 +48,7 @@ class Shoppers:
 
         return run
 
-    def until_accepted(self, events: list[dict[str, Any]], seconds: float = 90) -> None:
+    def until_accepted(self, events: list[dict[str, Any]], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not self.is_accepted(events):
             assert time.monotonic() < deadline, f"not accepted after {seconds} s: {self.refusals[-1:]}"

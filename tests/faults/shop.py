@@ -99,7 +99,7 @@ class Shop:
         counts = [self.ask(query, sink=sink)[0][0] for sink in sinks or SINKS for query in (UNSEALED, OWED)]
         return sum(counts)
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 180) -> None:
         """Delivers what is owed, as the last worker alive would: after at most a lease and a rest."""
         deadline = time.monotonic() + seconds
         while self.owed():
@@ -188,7 +188,7 @@ def opened_stores(environment: Mapping[str, str]) -> Iterator[Stores]:
     stores.bigquery.close()
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not after {seconds} s: {what}"

@@ -137,7 +137,7 @@ def test_a_long_spell_of_errors_under_way(shop: Shop) -> None:
     writer.kill()
     wait_until(lambda: not shop.owed("redis", "cloud_storage"), "the others have all")
     shop.mend()
-    wait_until(lambda: not shop.owed(), "BigQuery was tried again", seconds=90)
+    wait_until(lambda: not shop.owed(), "BigQuery was tried again", seconds=420)
     for drainer in drainers:
         drainer.kill()
     shop.assert_all_hold_the_log_once()

@@ -80,14 +80,15 @@ def test_killed_at_random_while_two_race(
     shop.write(40 * kills)
     shop.standin("bigquery").fail(times=10**6, match={"method": "GRPC"}, apply_then={"delay_seconds": 0.02})
     racing = [writers.start("drain", "--loop", "--sink", "bigquery") for _ in range(2)]
+    writer = shop.writer("meanwhile", size=25, pause=0.5)  # there is always one more to be caught at
     for _ in range(kills):
         wait_until(lambda: shop.ask(SENDING)[0][0] > 0, "something is being sent")
         time.sleep(chance.uniform(0, 1))
         place = chance.randrange(2)
         racing[place].kill()
         racing[place] = writers.start("drain", "--loop", "--sink", "bigquery")
-    for drainer in racing:
-        drainer.kill()
+    for process in (writer, *racing):
+        process.kill()
     shop.mend()
     settle(shop, writers)
     assert_each_row_is_there_once(shop)

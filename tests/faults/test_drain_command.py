@@ -35,7 +35,7 @@ def test_a_sink_that_falls_over_is_tried_again_by_the_same_process(log: None, se
     assert [document["event_id"] for document in sink.records] == ["e"]
 
 
-def stop_when_held(sink: MoodySink, seconds: float = 30) -> None:
+def stop_when_held(sink: MoodySink, seconds: float = 120) -> None:
     """SIGTERM to this process, once the sink has got something or too much time has passed."""
     deadline = time.monotonic() + seconds
     while not sink.records and time.monotonic() < deadline:

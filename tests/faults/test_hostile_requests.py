@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.calls import cart, one_of_each, order, search
 from tests.faults.load import post
-from tests.faults.shop import DEMO_KEY, Shop
+from tests.faults.shop import DEMO_KEY, Shop, wait_until
 from tests.faults.web import Web
 
 NOW = datetime.now(UTC)
@@ -181,6 +182,7 @@ def test_eight_writers_that_commit_out_of_order(shop: Shop, seconds: int) -> Non
     """Each transaction stays open for a random while, so that later ids are visible before earlier ones."""
     writers = [shop.writer(f"writer-{number}", size=3, pause=0.01, hold=0.1) for number in range(8)]
     drainers = [shop.drainer(), shop.drainer()]
+    wait_until(lambda: len(writers_in(shop.logged())) == len(writers), "all of them write")
     time.sleep(seconds)
     for process in writers:
         process.kill()
@@ -188,3 +190,7 @@ def test_eight_writers_that_commit_out_of_order(shop: Shop, seconds: int) -> Non
     for process in drainers:
         process.kill()
     shop.assert_all_hold_the_log_once()
+
+
+def writers_in(event_ids: Iterable[str]) -> set[str]:
+    return {event_id.rsplit("-", 2)[0] for event_id in event_ids}

@@ -24,7 +24,7 @@ def test_killed_at_random_under_load(shop: Shop, mortal_web: Web, chance: random
             mortal_web.kill()
             mortal_web.begin()
     assert shoppers.failures > 0
-    assert [status for status, *_ in shoppers.refusals] == []
+    assert {status for status, *_ in shoppers.refusals} <= {503}  # from a server that is just beginning
     logged = shop.logged()
     assert set(logged.values()) == {1}
     assert set(logged) == shoppers.answered
@@ -62,6 +62,9 @@ def test_killed_after_the_commit_the_retry_is_told_of_duplicates(shop: Shop, mor
     events = batch_of("after", 0, 10)
     shop.ask(NO_SUCH_STANDBY)
     shop.ask("SELECT pg_reload_conf()")
+    wait_until(lambda: shop.ask("SHOW synchronous_standby_names") == [("nobody",)], "new sessions know")
+    for _ in range(2):
+        shop.ask("CHECKPOINT")  # by the process that has commits wait: before the second it has read it too
     try:
         send_and_die(mortal_web, events, lambda: shop.backends("wait_event = 'SyncRep'") == 1)
     finally:

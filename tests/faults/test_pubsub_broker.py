@@ -14,7 +14,7 @@ from tests.faults.web import Web
 from tests.pubsub import proxy
 from tests.pubsub.proxy import Proxy
 
-SECONDS = 40
+SECONDS = 120
 WORKER = ("worker", "-P", "threads", "-c", "4", "--without-mingle", "--without-gossip")
 
 

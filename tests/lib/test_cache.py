@@ -78,7 +78,9 @@ def test_without_redis_nobody_has_answers(settings: Settings) -> None:
     assert (cache.kept_of("user:x"), cache.forget_all_of("user:x")) == ([], 0)
 
 
-def test_of_many_who_miss_at_once_one_makes_the_answer(name: str) -> None:
+def test_of_many_who_miss_at_once_one_makes_the_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patience in ("WAITING_SECONDS", "MAKING_SECONDS"):
+        monkeypatch.setattr(cache, patience, 60.0)
     make, together, seen = Maker(0.2), threading.Barrier(16), []
 
     def ask() -> None:
@@ -94,7 +96,10 @@ def test_of_many_who_miss_at_once_one_makes_the_answer(name: str) -> None:
     assert sorted(status for _, status in seen) == [Status.HIT] * 15 + [Status.MISS]
 
 
-def test_one_who_fails_keeps_nobody_else_from_trying(name: str) -> None:
+def test_one_who_fails_keeps_nobody_else_from_trying(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patience in ("WAITING_SECONDS", "MAKING_SECONDS"):
+        monkeypatch.setattr(cache, patience, 30.0)
+
     def fail() -> bytes:
         raise LookupError("no answer")
 
@@ -120,8 +125,9 @@ def test_without_redis_every_answer_is_made(name: str, settings: Settings) -> No
 
 
 def test_while_redis_is_away_answers_are_made_and_nobody_waits_for_it(
-    name: str, stack: ThrowawayStack
+    name: str, stack: ThrowawayStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cache, "QUIET_SECONDS", 600.0)
     stack["redis"].kill()
     try:
         assert cache.remember(name, 60, Maker()) == (b"an answer", Status.OFF)

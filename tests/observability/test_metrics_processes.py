@@ -85,7 +85,9 @@ def test_processes_count_together_and_what_was_counted_survives_their_end(folder
                 lambda: scraped(web).total("leafloaf_task_seconds_count", task="capture.tasks.drain") > 0,
                 "a task has ended, and is told",
             )
-            assert len(counting_processes(folder)) == 4  # two of the web server, worker, scheduler
+            wait_until(
+                lambda: len(counting_processes(folder)) == 4, "two of the web server, worker, scheduler count"
+            )
             assert str(at_work.pid) in counting_processes(folder)
         after = scraped(web)  # of a worker that was killed with -9
         assert after.total("leafloaf_sink_events_total", sink="redis") == 5 * REQUESTS

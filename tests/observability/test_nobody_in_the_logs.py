@@ -225,8 +225,13 @@ def everything_fails(marked: Marked, processes: Processes) -> None:
             processes.log("worker"),
             processes.worker,
         )
-    processes.manage("drain", "--all")  # what is not due yet as well
-    wait_for(lambda: bigquery.fired() == 1, "BigQuery's refusal", processes.log("worker"), processes.worker)
+
+    def refused() -> bool:
+        """Nothing of it goes out before every task is over that began a transaction earlier."""
+        processes.manage("drain", "--all")  # what is not due yet as well
+        return bool(bigquery.fired() == 1)
+
+    wait_for(refused, "BigQuery's refusal", processes.log("worker"), processes.worker)
     bigquery.mend()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -48,14 +49,16 @@ handler500 = "leafloaf.lib.problems.internal_error"
 
 
 class Lines(logging.Handler):
-    """What is logged, as the JSON that would be written."""
+    """What this thread logs, as the JSON that would be written; others may still tell of an earlier test."""
 
     def __init__(self) -> None:
         super().__init__()
         self.told: list[dict[str, Any]] = []
+        self.thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(json.loads(JsonLine().format(record)))
+        if record.thread == self.thread:
+            self.told.append(json.loads(JsonLine().format(record)))
 
 
 @pytest.fixture(autouse=True)

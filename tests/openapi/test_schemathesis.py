@@ -116,7 +116,7 @@ def speak_for_one_user(context: HookContext, case: Case[Any], kwargs: dict[str, 
 def found(address: str, key: str, examples: int, *phases: str) -> tuple[set[str], list[str]]:
     """The operations that were asked, and what schemathesis complains of, each complaint once."""
     schema = schemathesis.openapi.from_url(
-        f"{address}/api/v1/openapi.json", config=configured(key, examples, phases)
+        f"{address}/api/v1/openapi.json", config=configured(key, examples, phases), timeout=60
     )
     asked, complaints = set[str](), dict[str, str]()
     for event in engine.from_schema(schema).execute():

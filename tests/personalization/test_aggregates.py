@@ -126,7 +126,7 @@ def test_what_is_not_committed_yet_is_counted_later(log: None) -> None:
     began, may_commit = threading.Event(), threading.Event()
     slow = threading.Thread(target=slow_sender, args=(began, may_commit))
     slow.start()
-    began.wait(10)
+    assert began.wait(60)
     send(interaction(product_id="bread"))
     aggregates.count()
     may_commit.set()
@@ -140,7 +140,7 @@ def slow_sender(began: threading.Event, may_commit: threading.Event) -> None:
         with transaction.atomic():
             send(interaction(product_id="milk"))
             began.set()
-            may_commit.wait(10)
+            assert may_commit.wait(60)
     finally:
         connections.close_all()
 

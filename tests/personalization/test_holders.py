@@ -40,6 +40,12 @@ NOW = datetime.now(UTC)
 CLOSED = "redis://127.0.0.1:9"
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, the baskets are counted at once."""
+    monkeypatch.setattr("personalization.holders.AT_ONCE", timedelta(minutes=1))
+
+
 def task(holder: BaseHolder, subject_id: UUID, plan: Plan | None = None, **limits: Any) -> Task:
     scope = Scope(subject_id, **limits)
     return Task(scope, plan or holder.plan(scope), datetime.now(UTC))

@@ -331,6 +331,7 @@ def test_the_private_half_stands_nowhere_in_the_clear(file: bytes) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("room")
 def test_many_that_need_the_first_key_at_once_make_one() -> None:
     requests = [verified() for _ in range(4)]
     barrier = Barrier(len(requests))
@@ -338,7 +339,7 @@ def test_many_that_need_the_first_key_at_once_make_one() -> None:
 
     def run(request: DeletionRequest) -> bytes:
         try:
-            barrier.wait(10)
+            barrier.wait(30)
             return file_of(request)
         finally:
             connection.close()
@@ -363,6 +364,7 @@ def run_offline(*arguments: str) -> subprocess.CompletedProcess[str]:
         )
 
 
+@pytest.mark.django_db(transaction=True)  # no transaction is idle while the command starts
 def test_a_file_is_verified_without_a_database(file: bytes, tmp_path: Path) -> None:
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(parts_of(file), indent=2))

@@ -17,8 +17,8 @@ from privacy.models import Actor, ConsentRecord, PrivacySettings, Subject
 from tests.calls import Api
 from tests.privacy.calls import DEFAULTS, get, patch
 
-pytestmark = pytest.mark.django_db(transaction=True)
-SECONDS = 10
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("room")]
+SECONDS = 30
 
 
 def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -16,6 +16,7 @@ from privacy import subjects
 from privacy.erasure import machine, requests
 from privacy.holders import NotNow
 from privacy.models import Actor, DeletionRequest, DeletionStep
+from tests.privacy.deleting import advance
 from tests.privacy.shelf import HOLDERS, Shelf
 from tests.staff.conftest import staff
 
@@ -111,7 +112,7 @@ def test_support_may_expedite_and_cancel(sam: Client) -> None:
 def test_a_store_is_held_with_a_reason_and_released(sam: Client) -> None:
     asked()
     Shelf.failures.append(NotNow("away"))
-    machine.advance_all()
+    advance()
     step = DeletionStep.objects.get(holder="shelf")
     assert "Say why" in press(sam, "hold", step=step.pk)
     assert "rests until" in press(sam, "hold", step=step.pk, because="court order 7")

@@ -11,7 +11,7 @@ from leafloaf.access.models import AuditEntry
 from privacy.erasure import canonical, certificate, machine, requests
 from privacy.holders import NotNow
 from privacy.models import Certificate, DeletionRequest, DeletionStep, Subject, Tombstone
-from tests.privacy.deleting import again, asked, step
+from tests.privacy.deleting import advance, again, asked, step
 from tests.privacy.shelf import HOLDERS, Copy, Shelf
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
@@ -23,7 +23,7 @@ def left_behind(settings: Settings) -> DeletionRequest:
     """A request on its way, whose copies are nobody's any more."""
     Shelf.failures.append(NotNow("away"))
     request = asked()
-    machine.advance_all()
+    advance()
     settings.DATA_HOLDERS = WITHOUT_COPY
     go_on()
     return request
@@ -91,7 +91,7 @@ def test_it_is_written_down_who_gave_it_up_and_why(settings: Settings) -> None:
 def test_a_place_that_can_be_tried_is_not_given_up() -> None:
     Copy.failures.append(NotNow("away"))
     asked()
-    machine.advance_all()
+    advance()
     with pytest.raises(requests.StillInUse, match="in DATA_HOLDERS"):
         requests.give_up(step("copy").pk, "sam", "I am tired of it")
 
@@ -99,7 +99,7 @@ def test_a_place_that_can_be_tried_is_not_given_up() -> None:
 def test_who_the_person_is_cannot_be_given_up(settings: Settings) -> None:
     Shelf.failures.append(NotNow("away"))
     asked()
-    machine.advance_all()
+    advance()
     settings.DATA_HOLDERS = {name: path for name, path in HOLDERS.items() if name != "identity"}
     with pytest.raises(requests.TooLate, match="who the person is"):
         requests.give_up(step("identity").pk, "sam", "No")

@@ -107,13 +107,14 @@ def test_the_button_opens_the_page_once(secret: Api, client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("room")
 def test_of_many_who_press_at_once_one_gets_in() -> None:
     token, _ = links.make("user_1")
     together = Barrier(8)
 
     def press(_: int) -> int:
         try:
-            together.wait(10)
+            together.wait(30)
             return Client().post(f"{ENTER}/{token}").status_code
         finally:
             connection.close()

@@ -132,6 +132,7 @@ def test_a_member_of_the_staff_makes_so_many_within_an_hour(ann: UUID) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("room")
 def test_those_who_ask_at_once_do_not_get_past_the_bound(ann: UUID) -> None:
     for _ in range(lookups.MOST_AN_HOUR - 2):
         opened()

@@ -22,11 +22,12 @@ from privacy.models import (
     SuppressedSession,
     Tombstone,
 )
-from tests.privacy.deleting import again, asked
+from tests.privacy.deleting import advance, again, asked
 from tests.privacy.shelf import Shelf
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
 STATES = DeletionRequest.State
+SECONDS = 30
 ALL_OF_IT = [
     ("Shelf", "plan"),
     ("Copy", "plan"),
@@ -105,6 +106,7 @@ def test_who_asks_twice_has_one_request() -> None:
     assert DeletionRequest.objects.count() == 1
 
 
+@pytest.mark.usefixtures("room")
 def test_eight_who_ask_at_once_have_one_request() -> None:
     subjects.resolve(["user_1"])
     barrier = Barrier(8)
@@ -112,7 +114,7 @@ def test_eight_who_ask_at_once_have_one_request() -> None:
 
     def ask(_: int) -> Any:
         try:
-            barrier.wait(10)
+            barrier.wait(SECONDS)
             return requests.open_for("user_1", Actor.USER).pk
         finally:
             connection.close()
@@ -138,7 +140,7 @@ def test_cancelling_brings_everything_back() -> None:
 def test_what_has_begun_cannot_be_cancelled() -> None:
     Shelf.failures.append(NotNow("away"))
     request = asked()
-    machine.advance_all()
+    advance()
     with pytest.raises(requests.TooLate, match="purging"):
         requests.cancel(request.pk)
     with pytest.raises(requests.TooLate, match="no wait"):
@@ -170,19 +172,19 @@ def test_a_statement_that_began_before_the_fence_is_waited_for() -> None:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute("SELECT count(*) FROM privacy_subject")
-                begun.wait(10)
-                done.wait(10)
+                begun.wait(SECONDS)
+                done.wait(SECONDS)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(writer)
-        begun.wait(10)
+        begun.wait(SECONDS)
         request = asked()
         machine.advance_all()
         assert (again(request).state, Shelf.said) == (STATES.FENCED, [])
-        done.wait(10)
-        running.result(10)
+        done.wait(SECONDS)
+        running.result(SECONDS)
     machine.advance_all(until_quiet=True)
     assert again(request).state == STATES.CERTIFIED
 

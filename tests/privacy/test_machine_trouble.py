@@ -17,7 +17,7 @@ from privacy.models import (
     DeletionRequest,
     DeletionStep,
 )
-from tests.privacy.deleting import again, asked, step
+from tests.privacy.deleting import advance, again, asked, step
 from tests.privacy.shelf import HOLDERS, Copy, Follower, Shelf
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
@@ -58,7 +58,7 @@ def test_what_has_to_settle_waits_and_is_called_again() -> None:
 def test_what_cannot_be_read_is_not_absent(presence: Presence) -> None:
     Shelf.findings.append(Finding(presence, said="403"))
     request = asked()
-    machine.advance_all()
+    advance()
     assert again(request).state == STATES.VERIFYING
     assert not Certificate.objects.exists()
     assert (step().presence, step().verified_at) == (presence, None)
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_not_absent(presence: Presence) -> None:
 def test_what_is_found_again_is_purged_again() -> None:
     Shelf.findings.append(Finding.of(2))
     request = asked()
-    machine.advance_all()
+    advance()
     assert (step().state, step().found) == ("waiting", 2)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
         machine.advance_all(until_quiet=True)
@@ -125,6 +125,7 @@ def test_who_outlived_the_lease_cannot_settle() -> None:
     assert not steps.settle(mine[0], state="waiting")
 
 
+@pytest.mark.usefixtures("room")
 def test_two_workers_do_not_do_the_same(django_db_blocker: Any) -> None:
     for number in range(20):
         asked(f"user_{number}")
@@ -148,7 +149,7 @@ def test_what_nobody_expected_is_tried_again_said_loudly_and_holds_nobody_else_u
 ) -> None:
     first, second = asked("user_1"), asked("user_2")
     Shelf.failures.extend([KeyError("user_1"), KeyError("user_1")])
-    machine.advance_all()
+    advance()
     states = sorted(again(request).state for request in (first, second))
     assert states == [STATES.CERTIFIED, STATES.PURGING]
     failing = DeletionStep.objects.get(failures=1)
@@ -245,7 +246,7 @@ def test_who_reads_a_copy_while_its_source_turns_out_to_have_something_has_no_sa
 
     monkeypatch.setattr(Shelf, "verify", verify)
     request = asked()
-    machine.advance_all()
+    advance()
     assert readings == [Presence.ABSENT]
     assert (step("shelf").state, step("copy").state, step("copy").presence) == ("waiting", "waiting", "")
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
@@ -282,7 +283,7 @@ def test_what_follows_the_others_has_them_all_purged_again_and_in_their_order(
 ) -> None:
     follower.append(Finding.of(1))
     request = asked()
-    machine.advance_all()
+    advance()
     assert states() == ALL_ABSENT | {"follower": "waiting"}
     erased = [who for who, act in Shelf.said if act == "erase"]
     assert erased == ["Shelf", "Copy", "Identity", "Follower", "Shelf", "Copy", "Identity"]
@@ -318,7 +319,7 @@ def test_what_was_given_up_stays_so_and_what_is_held_rests(follower: list[Findin
     """The copy is destroyed; a court holds what says who it is."""
     follower.append(Finding(Presence.UNREACHABLE))
     request = asked()
-    machine.advance_all()
+    advance()
     DeletionStep.objects.filter(holder="copy").update(state="given_up", presence=Presence.GIVEN_UP)
     DeletionStep.objects.filter(holder="identity").update(
         state="purged", held_at=datetime.now(UTC), held_by="sam", held_reason="court order 7"
@@ -371,7 +372,7 @@ def test_who_reads_what_it_follows_meanwhile_has_no_say(
 def test_who_outlived_the_lease_of_it_opens_nothing_again(follower: list[Finding]) -> None:
     follower.append(Finding(Presence.UNREACHABLE))
     request = asked()
-    machine.advance_all()
+    advance()
     now = datetime.now(UTC) + timedelta(minutes=1)
     mine = steps.claim(steps.unverified(now), now)
     with time_machine.travel(now + steps.LEASE + timedelta(seconds=1), tick=False):
@@ -386,7 +387,7 @@ def test_an_ordinary_copy_has_nothing_purged_again_that_it_was_made_from(
 ) -> None:
     monkeypatch.setattr(Copy, "findings", [Finding.of(1)])
     request = asked()
-    machine.advance_all()
+    advance()
     assert step("copy").presence == Presence.PRESENT
     assert (step("shelf").state, erasures("Shelf")) == ("absent", 1)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):

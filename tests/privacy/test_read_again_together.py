@@ -9,7 +9,7 @@ import time_machine
 from privacy.erasure import machine
 from privacy.holders import Finding, NotNow, Presence, Task
 from privacy.models import DeletionRequest, DeletionStep
-from tests.privacy.deleting import asked
+from tests.privacy.deleting import advance, asked
 from tests.privacy.shelf import Shelf
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shelves")]
@@ -57,7 +57,7 @@ def test_the_trouble_of_one_does_not_keep_the_others(
         return read(self, task)
 
     monkeypatch.setattr(Shelf, "verify", verify)
-    machine.advance_all(until_quiet=True)
+    advance(until_quiet=True)
     failed = DeletionStep.objects.get(request=whose, holder="shelf")
     assert (failed.state, failed.failures, failed.last_error) == ("purged", 1, "not now")
     assert DeletionRequest.objects.filter(state=CERTIFIED).count() == 4

@@ -99,7 +99,7 @@ def at_once(users: list[list[str]]) -> list[dict[str, UUID]]:
     def ask(wanted: list[str]) -> dict[str, UUID]:
         try:
             connection.ensure_connection()
-            barrier.wait(10)
+            barrier.wait(30)
             with transaction.atomic():
                 return subjects.resolve(wanted)
         finally:
@@ -110,6 +110,7 @@ def at_once(users: list[list[str]]) -> list[dict[str, UUID]]:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("room")
 @pytest.mark.parametrize("is_erased", [False, True])
 def test_threads_that_meet_the_same_new_users_agree(is_erased: bool) -> None:
     for turn in range(30):

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from leafloaf.stack import ports
+
 
 class Proxy:
     """Listens on a port of its own; while it is cut, connections end and new ones are refused."""
@@ -12,7 +14,7 @@ class Proxy:
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         self.server = host, int(port)
-        self.port = 0
+        self.port = ports.any_free()  # the kernel might give one of its own away while this is cut
         self._ends: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self.mend()
@@ -23,7 +25,6 @@ class Proxy:
 
     def mend(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def cut(self) -> None:

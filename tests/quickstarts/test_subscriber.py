@@ -21,7 +21,8 @@ from leafloaf.stack.services import REPOSITORY
 from tests.capture.stores import PubSubStore
 from tests.capture.test_sink_contract import batch, records
 
-pytestmark = pytest.mark.django_db
+# Postgres ends a transaction that was idle for a minute, and the subscriber may take that long to start.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLE = REPOSITORY / "docs" / "examples" / "subscriber.py"
 PAGE = REPOSITORY / "docs" / "streams.md"

@@ -30,7 +30,7 @@ def test_the_database_is_away(duty: Duty) -> None:
     shop.write(25)
     shop.stack["postgres"].kill()
     wait_until(lambda: duty.asks()["status"] == "unhealthy", "health says so")
-    assert answers(port, "/health/live")
+    wait_until(lambda: answers(port, "/health/live"), "it lives")
     assert not answers(port, "/health/ready")
     events = {"events": batch_of("away", 0, 10)}
     status, headers, document = post(port, DEMO_KEY, events)
@@ -103,12 +103,13 @@ def test_the_replica_is_not_read(duty: Duty) -> None:
         standby.kill()
         called.shop.ask("UPDATE catalog_offer SET price = 0.08")
         finds(0.08)
+        wait_until(lambda: "The replica is away." in called.log(), "the web server has looked")
         called.sees("The replica is away.")
         assert called.health()["replica"] == "unhealthy"
         standby.process.start()
         standby.process.wait_until_ready()
         wait_until(lambda: "The replica is back." in called.web.log.read_text(), "the web server sees it")
         called.sees("The replica is back.")
-        assert called.health()["replica"] == "healthy"
+        wait_until(lambda: called.health()["replica"] == "healthy", "it has caught up")
         finds(0.08)
         called.is_over()

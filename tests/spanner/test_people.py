@@ -341,7 +341,7 @@ def test_a_spanner_that_hangs_holds_one_thread_of_a_worker(own_graph: Own, secre
             time.sleep(0.01)
         tasks.settle_graph()
         assert first.is_alive()
-    first.join(30)
+    first.join(60)
     assert not GraphDebt.objects.exists()
     assert not tasks._settling.locked()
 
@@ -357,7 +357,7 @@ def test_a_run_that_has_no_time_left_leaves_the_rest_to_the_next(
         put(subjects, seconds)
         time.sleep(seconds() + 0.05)
 
-    monkeypatch.setattr(drawing, "SETTLE_SECONDS", 2.0)
+    monkeypatch.setattr(drawing, "SETTLE_SECONDS", 5.0)
     with monkeypatch.context() as slowly:
         slowly.setattr(sink, "put_whole", slow)
         assert drawing.settle_if_on() == 0

@@ -58,7 +58,7 @@ def test_lint_goes_on_unless_something_is_found(
 ) -> None:
     real = dependency_audit.asked
     monkeypatch.setattr(
-        dependency_audit, "asked", lambda file, seconds=30.0: real(file, seconds, answering(*packages))
+        dependency_audit, "asked", lambda file, seconds=30.0: real(file, 120.0, answering(*packages))
     )
     assert dependency_audit.main() == code
     said = capsys.readouterr()

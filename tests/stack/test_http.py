@@ -51,7 +51,7 @@ class Caller:
         self.url, self.session = url, session
 
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.url + path, timeout=10, **options)
+        return self.session.request(method, self.url + path, timeout=60, **options)
 
     def disturb(self, action: dict[str, Any], **fault: Any) -> None:
         match = fault.pop("match", {"method": "POST", "path": "^/count"})
@@ -153,7 +153,7 @@ def test_a_fault_can_hang_up(call: Caller, counter: Counter, action: dict[str, A
 
 
 def test_a_fault_can_delay(call: Caller) -> None:
-    call.disturb({"delay_seconds": 5})
+    call.disturb({"delay_seconds": 30})
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{call.url}/count", timeout=0.2)
     assert call("POST", "/count").status_code == 200

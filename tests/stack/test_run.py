@@ -56,7 +56,7 @@ def start(var: Path) -> Iterator[Start]:
     yield start
     for run in started:
         run.terminate()
-        run.communicate(timeout=60)
+        run.communicate(timeout=180)
 
 
 def wait_until_ready(run: subprocess.Popen[str], var: Path) -> dict[str, str | None]:
@@ -105,13 +105,13 @@ def test_it_serves_says_where_refuses_a_second_and_leaves_nothing(start: Start, 
     assert set(variables) == set(surroundings.SHARED)
 
     second = start(ports.any_free())
-    said, _ = second.communicate(timeout=60)
+    said, _ = second.communicate(timeout=180)
     assert second.returncode == 1
     assert "LeafLoaf already runs" in said
     assert f"http://127.0.0.1:{port}" in said
 
     run.send_signal(signal.SIGINT)
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=180)
     assert run.returncode == 0, said
     assert "sk_demo_leafloaf" in said
     assert said.endswith("Stopped.\n")
@@ -133,9 +133,10 @@ def test_after_kill_9_of_everything_the_next_start_recovers_and_a_crash_stops_al
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     first.wait()
+    written_at = changed_at(var / "stack.json")
 
     second = start(port, **OFF)
-    wait_until(lambda: not (var / "stack.json").exists(), "the addresses of the dead are gone")
+    wait_until(lambda: changed_at(var / "stack.json") != written_at, "the addresses of the dead are gone")
     after = wait_until_ready(second, var)
 
     assert after == before
@@ -144,15 +145,24 @@ def test_after_kill_9_of_everything_the_next_start_recovers_and_a_crash_stops_al
 
     worker = next(pid for pid in leftovers(var) if is_worker(pid))
     os.kill(worker, signal.SIGKILL)
-    said, _ = second.communicate(timeout=60)
+    said, _ = second.communicate(timeout=180)
     assert second.returncode == 1
     assert "worker ended by itself (signal 9, Killed)" in said
     assert str(var / "log" / "worker.log") in said
     assert leftovers(var) == []
 
 
+def changed_at(file: Path) -> int | None:
+    """None when it is gone."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_mtime_ns
+    return None
+
+
 def is_worker(pid: int) -> bool:
-    return is_alive(pid) and b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    with suppress(OSError):  # it has ended since it was found
+        return is_alive(pid) and b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def test_named_servers_are_used_and_none_is_started_beside_them(start: Start, var: Path) -> None:
@@ -168,7 +178,7 @@ def test_named_servers_are_used_and_none_is_started_beside_them(start: Start, va
         assert shared_variables(var)["DATABASE_URL"] == url
         assert shared_variables(var)["CELERY_BROKER_URL"] == "filesystem://"
         run.terminate()
-        run.wait(timeout=60)
+        run.wait(timeout=180)
         assert theirs["postgres"].is_running()
 
 
@@ -176,7 +186,7 @@ def test_a_taken_port_is_said_with_the_variable_that_changes_it(start: Start, va
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
-        said, _ = (run := start(port)).communicate(timeout=60)
+        said, _ = (run := start(port)).communicate(timeout=180)
 
     assert run.returncode == 1
     assert f"Port {port} on 127.0.0.1 is taken by another program" in said

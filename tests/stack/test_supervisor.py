@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 SUPERVISED = """
 import sys
 from pathlib import Path
+from leafloaf.stack.leftovers import wait_for
 from leafloaf.stack.process import Process, StartError
 from leafloaf.stack.supervisor import *
 
@@ -32,7 +33,17 @@ def child(name, program, **options):
 
 QUIET = "import time; time.sleep(600)"
 PARENT = "import subprocess, sys; print(subprocess.Popen(['sleep', '600']).pid, flush=True); " + QUIET
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); " + QUIET
+STUBBORN = (
+    "import signal; signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True)); "
+    "print('deaf', flush=True); " + QUIET
+)
+SHAKY = (
+    "import pathlib, time\\n"
+    f"path = pathlib.Path({str(folder)!r}, 'enough')\\n"
+    "while not path.exists(): time.sleep(0.05)\\n"
+    "print('out of flour')\\n"
+    "exit(3)\\n"
+)
 NOTES_ITS_END = (
     "import signal, sys, time, pathlib\\n"
     f"path = pathlib.Path({str(folder)!r}, 'order')\\n"
@@ -107,7 +118,7 @@ def test_a_signal_stops_everything(start: Start, number: signal.Signals) -> None
 
     supervisor.send_signal(number)
 
-    out, err = supervisor.communicate(timeout=60)
+    out, err = supervisor.communicate(timeout=120)
     assert (out, err, supervisor.returncode) == ("stopped\n", "", 0)
     assert not any(is_alive(pid) for pid in pids.values())
 
@@ -118,7 +129,7 @@ def test_sigint_works_where_the_parent_had_it_ignored(start: Start) -> None:
 
     supervisor.send_signal(signal.SIGINT)
 
-    assert supervisor.communicate(timeout=60)[0] == "stopped\n"
+    assert supervisor.communicate(timeout=120)[0] == "stopped\n"
     assert not any(is_alive(pid) for pid in pids.values())
 
 
@@ -147,7 +158,7 @@ def test_children_are_stopped_in_reverse(start: Start, tmp_path: Path) -> None:
     children(supervisor)
 
     supervisor.terminate()
-    supervisor.communicate(timeout=60)
+    supervisor.communicate(timeout=120)
 
     assert (tmp_path / "order").read_text() == "cba"
 
@@ -155,11 +166,12 @@ def test_children_are_stopped_in_reverse(start: Start, tmp_path: Path) -> None:
 def test_a_child_that_ends_stops_the_rest_and_the_sentence_says_why(start: Start, tmp_path: Path) -> None:
     supervisor = start("""
         supervisor.start(child("steady", QUIET))
-        supervisor.start(child("shaky", "import time; time.sleep(1); print('out of flour'); exit(3)"))
+        supervisor.start(child("shaky", SHAKY))
     """)
     pids = children(supervisor)
+    (tmp_path / "enough").touch()
 
-    _, err = supervisor.communicate(timeout=60)
+    _, err = supervisor.communicate(timeout=120)
 
     assert supervisor.returncode == 1
     assert "shaky ended by itself (exit code 3)" in err
@@ -174,29 +186,30 @@ def test_a_child_that_is_killed_is_named_with_its_signal(start: Start) -> None:
 
     os.kill(pids["first"], signal.SIGKILL)
 
-    _, err = supervisor.communicate(timeout=60)
+    _, err = supervisor.communicate(timeout=120)
     assert "first ended by itself (signal 9, Killed)" in err
     assert not is_alive(pids["second"])
 
 
 def test_a_child_that_ends_while_another_starts_ends_the_start(start: Start) -> None:
     supervisor = start("""
-        supervisor.start(child("shaky", "import time; time.sleep(0.5); exit(3)"))
-        supervisor.start(child("slow", QUIET, is_ready=lambda: False))
+        supervisor.start(child("shaky", SHAKY))
+        supervisor.start(child("slow", QUIET, is_ready=(folder / "enough").touch))  # which says nothing: not ready
     """)
 
-    _, err = supervisor.communicate(timeout=60)
+    _, err = supervisor.communicate(timeout=120)
 
     assert "shaky ended by itself (exit code 3)" in err
 
 
 def test_a_child_that_never_gets_ready_is_an_error_with_its_last_words(start: Start) -> None:
     supervisor = start("""
-        options = dict(is_ready=lambda: False, ready_seconds=1)
+        has_spoken = logged("slow", "still kneading")
+        options = dict(is_ready=lambda: not wait_for(has_spoken, 60), ready_seconds=1)
         supervisor.start(child("slow", "print('still kneading', flush=True); " + QUIET, **options))
     """)
 
-    _, err = supervisor.communicate(timeout=60)
+    _, err = supervisor.communicate(timeout=120)
 
     assert "slow was not ready after 1 seconds" in err
     assert "still kneading" in err
@@ -212,7 +225,7 @@ def test_a_stop_is_heard_while_something_starts(start: Start, tmp_path: Path) ->
 
     supervisor.terminate()
 
-    assert supervisor.communicate(timeout=60)[0] == "stopped\n"
+    assert supervisor.communicate(timeout=120)[0] == "stopped\n"
     assert not is_alive(pids["first"])
 
 
@@ -226,23 +239,25 @@ def test_grandchildren_and_the_deaf_end_too(start: Start, tmp_path: Path) -> Non
     assert is_alive(grandchild)
 
     supervisor.terminate()
-    supervisor.communicate(timeout=60)
+    supervisor.communicate(timeout=120)
 
-    assert not any(is_alive(pid) for pid in (*pids.values(), grandchild))
+    assert not any(is_alive(pid) for pid in pids.values())
+    wait_until(lambda: not is_alive(grandchild), "the grandchild, whose end nobody waits for, has ended")
 
 
-def test_a_second_request_to_stop_ends_the_patience(start: Start) -> None:
+def test_a_second_request_to_stop_ends_the_patience(start: Start, tmp_path: Path) -> None:
     supervisor = start("""
         supervisor.start(child("deaf", STUBBORN, is_ready=logged("deaf", "deaf"), stop_seconds=600))
     """)
     pids = children(supervisor)
     supervisor.send_signal(signal.SIGINT)
+    wait_until(lambda: "asked" in (tmp_path / "deaf.log").read_text(), "the first request is heard")
     with pytest.raises(subprocess.TimeoutExpired):
         supervisor.wait(timeout=1)
 
     supervisor.send_signal(signal.SIGINT)
 
-    supervisor.communicate(timeout=60)
+    supervisor.communicate(timeout=120)
     assert not is_alive(pids["deaf"])
 
 
@@ -271,8 +286,7 @@ def test_what_survives_a_kill_9_is_ended_by_the_next_start(start: Start, tmp_pat
     successor = start(TWO_QUIET)
     children(successor)
 
-    assert not is_alive(pids["deaf"])
-    assert not is_alive(orphan)
+    wait_until(lambda: not is_alive(pids["deaf"]) and not is_alive(orphan), "what was killed has ended")
 
 
 def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(start: Start, tmp_path: Path) -> None:
@@ -290,7 +304,7 @@ def test_a_second_instance_is_refused(start: Start, tmp_path: Path) -> None:
 
     second = start(TWO_QUIET)
 
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=120)
     assert second.returncode == 1
     assert f"LeafLoaf already runs with the data in {tmp_path}" in err
 
@@ -318,7 +332,7 @@ def test_a_step_that_fails_shows_its_last_lines(start: Start, tmp_path: Path) ->
         supervisor.run_to_end(Process("migrate", command, folder / "migrate.log"))
     """)
 
-    _, err = supervisor.communicate(timeout=60)
+    _, err = supervisor.communicate(timeout=120)
 
     assert "migrate failed (exit code 1)" in err
     assert "no such table" in err
@@ -336,7 +350,7 @@ def test_a_step_under_way_ends_with_a_stop(start: Start, tmp_path: Path) -> None
 
     supervisor.terminate()
 
-    assert supervisor.communicate(timeout=60)[0] == "stopped\n"
+    assert supervisor.communicate(timeout=120)[0] == "stopped\n"
     assert not is_alive(int(log.read_text()))
 
 

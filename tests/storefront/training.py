@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import time_machine
 from pytest_django import Settings
 
 from capture import ingest
@@ -29,7 +30,8 @@ def shop(settings: Settings) -> Iterator[None]:
     for sku, name in [("OAT", "Oat Milk"), ("COW", "Whole Milk 2%"), ("EGG", "Large Eggs")]:
         Product.objects.create(sku=sku, name=name)
     intent_names.forget()
-    yield
+    with time_machine.travel(NOW):  # which was when the tests were collected, and may be of the day before
+        yield
     intent_names.forget()
 
 

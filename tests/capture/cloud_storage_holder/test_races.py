@@ -35,6 +35,8 @@ from tests.capture.cloud_storage_holder.bucket import (
 from tests.capture.stores import CloudStorageStore
 from tests.standins import Standin
 
+pytestmark = pytest.mark.usefixtures("long_rests")
+
 NOW = datetime.now(UTC)
 
 
@@ -146,15 +148,16 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(store: CloudStorageStore, 
     before, of = in_bucket(store), scope()
     planned = task(of)
     leave_the_log(of)
-    standin.fail(match={"method": "POST", "path": "/upload/"}, times=10**6, apply_then={"delay_seconds": 0.2})
-    left: list[int] = []
-    for patience in (0.3, 0.5):
+    standin.fail(match={"method": "POST", "path": "/upload/"}, times=10**6, apply_then={"delay_seconds": 5})
+    left = [planned.plan.rows]
+    for _ in range(2):
         with erasing(planned, store.sink.bucket_name) as process:
-            time.sleep(patience)
+            while holder.verify(planned).found == left[-1] and process.poll() is None:
+                time.sleep(0.05)
             process.send_signal(signal.SIGKILL)
         left.append(holder.verify(planned).found)
     standin.mend()
-    assert planned.plan.rows == 80 > left[-1] > 0, "it was not killed in the middle"
+    assert left[0] == 80 > left[1] > left[2] > 0, "it was not killed in the middle"
     holder.erase([planned])
     assert holder.verify(planned).presence == Presence.ABSENT
     assert in_bucket(store) == without(before, of)

@@ -120,7 +120,7 @@ def test_a_damaged_file_stops_the_step(store: CloudStorageStore) -> None:
 
 def test_what_somebody_else_keeps_there_is_left_alone(store: CloudStorageStore) -> None:
     visited(10)
-    stranger = f"events/{NOW:%Y%m%d_%H%M%S}_notes.txt"
+    stranger = f"events/{datetime.now(UTC):%Y%m%d_%H%M%S}_notes.txt"
     store.bucket.blob(stranger).upload_from_string("no JSON at all\n")
     store.bucket.blob("notes.txt").upload_from_string("nor here\n")
     (done,) = erase(scope())

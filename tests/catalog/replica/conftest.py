@@ -69,7 +69,7 @@ class Replica:
 
     def catch_up(self) -> None:
         """Until it has what is committed."""
-        self.wait(lambda: self.has(version.read()), 60)
+        self.wait(lambda: self.has(version.read()))
 
     def has(self, wanted: str) -> bool:
         with statements.asking(replica.ALIAS):
@@ -81,8 +81,22 @@ class Replica:
                 end_of_request()
                 return False
 
+    def warm(self) -> None:
+        """The pool has a connection to it: who asks does not wait for one for longer than a shopper may."""
+        self.wait(self.lets_in)
+
+    def lets_in(self) -> bool:
+        try:
+            connections[replica.ALIAS].ensure_connection()
+        except (OperationalError, InterfaceError) as error:
+            self.said = repr(error)
+            return False
+        finally:
+            end_of_request()
+        return not database.REPLICA.looking.locked()
+
     @staticmethod
-    def wait(condition: Any, seconds: float = 20) -> None:
+    def wait(condition: Any, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline
@@ -185,3 +199,20 @@ def copy(
             standby.start()
         forget_connections()
         Replica.wait(lambda: not database.REPLICA.looking.locked())
+
+
+@pytest.fixture
+def patient(copy: Replica, monkeypatch: pytest.MonkeyPatch) -> Replica:
+    """It is waited for, however slow the machine is."""
+    options = connections.settings[replica.ALIAS]["OPTIONS"]
+    options["pool"]["timeout"] = 30
+    options["options"] += " -c statement_timeout=30s -c lock_timeout=30s"
+    monkeypatch.setattr(database.REPLICA, "silent_seconds", 30.0)
+    forget_connections()
+    return copy
+
+
+@pytest.fixture
+def long_rest(copy: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves it alone does so until the test ends."""
+    monkeypatch.setattr(replica, "REST_SECONDS", 600.0)

@@ -18,14 +18,14 @@ from tests.personalization import orders
 
 
 @pytest.fixture(autouse=True)
-def shop(copy: Replica, settings: Settings) -> None:
+def shop(patient: Replica, settings: Settings) -> None:
     """Of which the replica has everything."""
     settings.COMPLEMENTS_K = 1
     for sku in ("milk", "bread", "jam", "gin"):
         Offer.objects.create(product=Product.objects.create(sku=sku, name=sku.title()), price="2.50")
     orders.sent([["milk", "bread"]] * 8 + [["gin"]] * 20)
     counted()
-    caught_up(copy)
+    caught_up(patient)
 
 
 def counted() -> None:

@@ -40,7 +40,7 @@ FILTERS = (
 
 
 @pytest.fixture(autouse=True)
-def shop(copy: Replica, make_product: MakeProduct, settings: Settings) -> Iterator[None]:
+def shop(patient: Replica, make_product: MakeProduct, settings: Settings) -> Iterator[None]:
     """A little of everything that a search looks at."""
     settings.COMPLEMENTS_K = 1
     is_semantic = not vectors.prepare()

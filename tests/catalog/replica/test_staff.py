@@ -43,12 +43,16 @@ def test_one_that_is_behind_is_degraded_until_it_has_caught_up(copy: Replica, oa
     health.take_readings()
     assert told() == ("degraded", "degraded", [health_replica.SENTENCES["degraded"]])
     copy.resume()
+    copy.catch_up()
     health.take_readings()
     _, state, said = told()
     assert (state, said) == ("healthy", [])
 
 
-def test_one_that_lags_a_moment_behind_a_load_is_healthy(copy: Replica, oat: Product) -> None:
+def test_one_that_lags_a_moment_behind_a_load_is_healthy(
+    copy: Replica, oat: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "BEHIND_SECONDS", 60.0)
     for price in range(1, 30):
         oat.offer.price = price
         oat.offer.save()
@@ -116,6 +120,7 @@ def test_one_that_was_promoted_is_not_read_after_the_next_change(copy: Replica, 
 def test_the_primary_by_another_name_is_no_replica(copy: Replica) -> None:
     with visiting(HOST="localhost", PORT=connections.settings["default"]["PORT"]):
         assert replica_is_another_server() == []
+        copy.warm()
         health.take_readings()
     assert told() == ("degraded", "unhealthy", [health_replica.SENTENCES["primary"]])
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.db import connection, connections
+from pytest_django import Settings
 
 from leafloaf.catalog import replica
 from leafloaf.lib import database, statements
@@ -35,6 +36,7 @@ def locked_there(copy: Replica) -> Iterator[None]:
         copy.resume()
 
 
+@pytest.mark.usefixtures("long_rest")
 def test_a_lock_that_the_primary_has_let_go_costs_nobody_an_answer(copy: Replica) -> None:
     assert names("oat") == ["Oat drink"]
     with locked_there(copy):
@@ -47,6 +49,7 @@ def test_a_lock_that_the_primary_has_let_go_costs_nobody_an_answer(copy: Replica
 @contextmanager
 def slow_there(copy: Replica, table: str) -> Iterator[None]:
     """Whoever reads the table on the replica is kept waiting for longer than any statement may take."""
+    silent, database.REPLICA.silent_seconds = database.REPLICA.silent_seconds, 30.0
     primary = connection.cursor()
     primary.execute("CREATE SCHEMA slow")
     primary.execute(f"CREATE VIEW slow.{table} AS SELECT own.* FROM pg_sleep(5), public.{table} AS own")
@@ -55,28 +58,38 @@ def slow_there(copy: Replica, table: str) -> Iterator[None]:
     slow = usual | {"options": f"{usual['options']} -c search_path=slow,public"}
     try:
         with visiting(OPTIONS=slow):
+            copy.warm()
             yield
     finally:
+        database.REPLICA.silent_seconds = silent
         primary.execute("DROP SCHEMA slow CASCADE")
 
 
+@pytest.mark.usefixtures("long_rest")
 @pytest.mark.parametrize("table", ["catalog_product", "catalog_change"])
 def test_one_that_is_slow_costs_nobody_an_answer_and_is_left_alone(
-    copy: Replica, table: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    copy: Replica,
+    table: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Be it the search that takes too long there, or to find out how new the replica is."""
+    settings.SEARCH_TIMEOUT_SECONDS = 3.0  # what is slow takes longer there
     with slow_there(copy, table):
         for count in (1, 2):
             for _ in range(3):
                 assert names("oat") == ["Oat drink"]
             assert copy.reads == {"slow": count, "away": 2 * count}
             monkeypatch.setattr(replica._rest, "until", 0.0)
+    copy.warm()
     assert names("oat") == ["Oat drink"]
     assert copy.reads == {"slow": 2, "away": 4, "replica": 1}
     assert caplog.text.count("The replica is too slow") == 1
     assert not database.REPLICA.is_away
 
 
+@pytest.mark.usefixtures("long_rest")
 def test_whoever_looks_at_one_that_is_slow_says_so_and_leaves_it_alone(copy: Replica) -> None:
     with slow_there(copy, "catalog_change"):
         assert replica.look() == "unhealthy"
@@ -94,7 +107,7 @@ def guest(copy: Replica) -> Iterator[None]:
     connection.cursor().execute("DROP ROLE guest")
 
 
-@pytest.mark.usefixtures("guest")
+@pytest.mark.usefixtures("guest", "long_rest")
 def test_one_that_is_full_is_left_alone_for_a_while(copy: Replica) -> None:
     """It answers whoever looks that it is full, so it is not away; but each search would wait for a connection."""
     assert names("oat") == ["Oat drink"]
@@ -109,14 +122,14 @@ def test_one_that_is_away_for_long_is_told_of_once(copy: Replica, caplog: pytest
     caplog.set_level(logging.INFO)
     assert names("oat") == ["Oat drink"]
     copy.server.kill()
-    until = time.monotonic() + 6
+    others, until = threading.active_count(), time.monotonic() + 6
     while time.monotonic() < until:
         assert names("oat") == ["Oat drink"]
         time.sleep(0.05)
     told = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert told.count("The replica is away.") == 1
     assert len(told) < 12, told
-    assert threading.active_count() < 20
+    assert threading.active_count() < others + 10
 
 
 def test_one_that_refuses_for_long_is_told_of_once(
@@ -141,6 +154,7 @@ def test_one_that_refuses_for_long_is_told_of_once(
     assert copy.reads == {"failed": 4, "replica": 1}
 
 
+@pytest.mark.usefixtures("long_rest")
 def test_what_nobody_can_connect_with_is_away_and_no_error(
     copy: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:

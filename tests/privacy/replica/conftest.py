@@ -66,5 +66,5 @@ def known(copy: Replica, name: str) -> Person:
 def ann(copy: Replica, settings: Settings) -> Person:
     settings.DATA_HOLDERS = HOLDERS
     person = known(copy, "ann")
-    copy.wait(lambda: person.rows() == ALL)
+    copy.wait(lambda: person.rows() == ALL, 60)
     return person

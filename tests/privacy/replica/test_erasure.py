@@ -3,7 +3,7 @@
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,11 +16,12 @@ from pytest_django import Settings
 from leafloaf.lib import database
 from privacy import consent, deletion_queue, replica_holder
 from privacy.erasure import canonical, machine, requests, retention
-from privacy.holders import Plan, Presence, Scope, Task
+from privacy.holders import Finding, Plan, Presence, Scope, Task
 from privacy.models import Actor, Certificate, DeletionRequest, DeletionStep, StaffAccess
 from privacy.replica_holder import ReplicaHolder
-from tests.privacy.deleting import again, step
+from tests.privacy.deleting import advance, again, step
 from tests.privacy.replica.conftest import ALL, HOLDERS, NONE, WITHOUT, Person, known
+from tests.privacy.replica.passing_time import go_on, read, states, until, until_certified
 from tests.privacy.shelf import Shelf
 
 STATES = DeletionRequest.State
@@ -45,25 +46,6 @@ def shelf() -> Iterator[None]:
     Shelf.clear()
     yield
     Shelf.clear()
-
-
-def go_on(hours: int = 0) -> None:
-    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours, seconds=1), tick=True):
-        machine.advance_all()
-
-
-def until_certified() -> None:
-    """A replica that is late, on a busy machine, is read again."""
-    deadline = time.monotonic() + 60
-    hours = 3
-    while set(DeletionRequest.objects.values_list("state", flat=True)) != {STATES.CERTIFIED}:
-        assert time.monotonic() < deadline, states()
-        hours += 1
-        go_on(hours)
-
-
-def states() -> dict[str, str]:
-    return dict(DeletionStep.objects.values_list("holder", "state"))
 
 
 EVENT = """
@@ -102,21 +84,17 @@ def test_when_the_certificate_is_there_the_replica_has_nothing_of_the_person(ann
 @pytest.mark.usefixtures("paused", "impatient")
 def test_it_waits_for_a_replica_whose_replay_is_paused(ann: Person, caplog: pytest.LogCaptureFixture) -> None:
     request = ann.asks()
-    machine.advance_all()
+    advance()
+    until(lambda: step("replica").last_error.endswith(" bytes behind; replay is paused there"))
+    assert step("replica").last_error.startswith("Does not answer: it has not replayed what was deleted, ")
     assert states() == {"events": "absent", "privacy": "absent", "replica": "purged"}
     assert (step("replica").presence, step("replica").verified_at) == (Presence.UNREACHABLE, None)
-    said = step("replica").last_error
-    assert said.startswith("Does not answer: it has not replayed what was deleted, ")
-    assert said.endswith(" bytes behind; replay is paused there")
     assert ann.rows() == ALL
     with caplog.at_level(logging.ERROR):
-        for hour in (1, 2):
-            go_on(hour)
-    assert "has failed 3 times" in caplog.text
+        until(lambda: "has failed 3 times" in caplog.text)
     assert not Certificate.objects.exists()
     assert again(request).state != STATES.VERIFIED
     ann.copy.resume()
-    go_on(3)
     until_certified()
     assert ann.rows() == NONE
 
@@ -125,14 +103,14 @@ def test_one_that_is_gone_is_waited_for(ann: Person) -> None:
     server = ann.copy.server
     server.kill()
     ann.asks()
-    machine.advance_all()
+    advance()
     assert states() == {"events": "absent", "privacy": "absent", "replica": "purged"}
     assert (step("replica").presence, step("replica").verified_at) == (Presence.UNREACHABLE, None)
     assert step("replica").last_error.startswith("Does not answer: ")
     assert not Certificate.objects.exists()
     server.process.start()
     server.process.wait_until_ready()
-    ann.copy.wait(lambda: not database.REPLICA.is_away)
+    ann.copy.wait(lambda: not database.REPLICA.is_away, 60)
     go_on(1)
     until_certified()
     assert ann.rows() == NONE
@@ -147,7 +125,7 @@ def test_one_that_is_frozen_holds_up_no_worker(ann: Person) -> None:
         assert step("events").state == step("privacy").state == "absent"
     finally:
         ann.copy.signal(signal.SIGCONT)
-    ann.copy.wait(lambda: not database.REPLICA.is_away)
+    ann.copy.wait(lambda: not database.REPLICA.is_away, 60)
     go_on(1)
     until_certified()
 
@@ -157,8 +135,9 @@ def test_one_that_was_promoted_is_no_replica(ann: Person) -> None:
     ann.copy.ask("SELECT pg_promote()")
     try:
         request = ann.asks()
-        machine.advance_all()
-        assert (step("replica").state, step("replica").presence) == ("purged", Presence.UNSUPPORTED)
+        advance()
+        until(lambda: step("replica").presence == Presence.UNSUPPORTED)
+        assert step("replica").state == "purged"
         assert "DATABASE_REPLICA_URL is no replica, or one no longer" in step("replica").last_error
         assert again(request).state == STATES.VERIFYING
         assert not Certificate.objects.exists()
@@ -172,9 +151,12 @@ def test_another_databases_replica_never_has_what_is_waited_for(ann: Person) -> 
     """However far its own log is, it was never told of the lease."""
     for lease in (uuid4(), None):
         task = Task(Scope(uuid4()), Plan(0), datetime.now(UTC), lease=lease)
-        found = HOLDER.verify(task)
-        assert found.presence == Presence.UNREACHABLE
-        assert "not replayed what was deleted" in found.said
+        ann.copy.wait(lambda task=task: is_behind(HOLDER.verify(task)), 60)
+
+
+def is_behind(found: Finding) -> bool:
+    """It let us in, and that is what it said."""
+    return found.presence == Presence.UNREACHABLE and "not replayed what was deleted" in found.said
 
 
 def test_rows_that_came_back_are_found(ann: Person) -> None:
@@ -182,26 +164,35 @@ def test_rows_that_came_back_are_found(ann: Person) -> None:
     ann.asks()
     DeletionStep.objects.filter(holder="events").update(lease_token=(lease := uuid4()))
     task = Task(Scope(ann.subject_id, ("visit-of-ann",)), Plan(0), datetime.now(UTC), lease=lease)
-    found = HOLDER.verify(task)
+    found = read(task)
     assert (found.presence, found.found) == (Presence.PRESENT, 5)
     nobody = Task(Scope(uuid4(), ("another",)), Plan(0), datetime.now(UTC), lease=lease)
-    assert HOLDER.verify(nobody).presence == Presence.ABSENT
+    assert read(nobody).presence == Presence.ABSENT
 
 
 def test_many_are_read_for_at_once(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited_for, waits = replica_holder.waited_for, []
+    """And as often as the replica is late, or lets nobody in."""
+    findings, waited_for = replica_holder.findings, replica_holder.waited_for
+    people: list[int] = []
+    waits: list[int] = []
+
+    def of_all(tasks: Sequence[Task]) -> list[Finding]:
+        people.append(len(tasks))
+        return findings(tasks)
 
     def counted(leases: set[UUID | None]) -> tuple[bool, bool]:
         waits.append(len(leases))
         return waited_for(leases)
 
+    monkeypatch.setattr(replica_holder, "findings", of_all)
     monkeypatch.setattr(replica_holder, "waited_for", counted)
     for name in ("bob", "cat"):
         known(ann.copy, name).asks()
     ann.asks()
-    machine.advance_all(until_quiet=True)
+    advance(until_quiet=True)
     until_certified()
-    assert waits == [1]
+    assert (set(people), set(waits)) == ({3}, {1})
+    assert len(waits) <= len(people)
 
 
 def test_of_whom_there_was_no_time_for_is_asked_again_at_once(
@@ -222,18 +213,14 @@ def test_of_whom_there_was_no_time_for_is_asked_again_at_once(
 def test_what_the_replica_has_is_purged_from_the_database_again(ann: Person) -> None:
     """Nothing can be erased in the replica: it would be found there at every try."""
     ann.asks()
-    machine.advance_all()
+    advance()
     assert states() == {"events": "absent", "privacy": "absent", "replica": "purged"}
     come_late(ann)
     ann.copy.resume()
-    ann.copy.wait(lambda: ann.rows()["capture_event"] == 1)
-    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1), tick=False):
-        machine.advance_all()
-        assert states() == {"events": "absent", "privacy": "absent", "replica": "waiting"}
-        assert (step("replica").presence, step("replica").found) == (Presence.PRESENT, 2)
-        assert step("replica").last_error == "Present: 2 still there"
-        assert not Certificate.objects.exists()
-    go_on(2)
+    until(lambda: step("replica").presence == Presence.PRESENT)
+    assert states() == {"events": "absent", "privacy": "absent", "replica": "waiting"}
+    assert (step("replica").found, step("replica").last_error) == (2, "Present: 2 still there")
+    assert not Certificate.objects.exists()
     until_certified()
     assert ann.rows() == NONE
     assert not StaffAccess.objects.exists()
@@ -246,12 +233,11 @@ def test_a_retry_is_enough_for_it(ann: Person) -> None:
     machine.advance_all()
     come_late(ann)
     ann.copy.resume()
-    ann.copy.wait(lambda: ann.rows()["capture_event"] == 1)
-    for _ in range(20):  # two, where nothing else keeps the machine busy
-        if again(request).state != STATES.CERTIFIED:
-            requests.retry(step("replica").pk, "sam")
-            machine.advance_all()
-    assert again(request).state == STATES.CERTIFIED
+    deadline = time.monotonic() + 60
+    while again(request).state != STATES.CERTIFIED:  # two rounds, where nothing else keeps the machine busy
+        assert time.monotonic() < deadline, states()
+        requests.retry(step("replica").pk, "sam")
+        machine.advance_all()
     assert ann.rows() == NONE
 
 
@@ -266,7 +252,7 @@ def test_a_replica_that_comes_while_a_request_is_on_its_way_is_waited_for(
     settings.DATA_HOLDERS = WITHOUT | {"shelf": "tests.privacy.shelf.Shelf"}
     Shelf.waits.append(datetime.now(UTC) + timedelta(minutes=30))
     request = ann.asks()
-    machine.advance_all()
+    advance()
     assert (again(request).state, set(states())) == (STATES.SETTLING, {*WITHOUT, "shelf"})
     settings.DATA_HOLDERS |= {"replica": HOLDERS["replica"]}
     go_on(1)
@@ -281,7 +267,7 @@ def test_a_replica_that_comes_while_a_request_is_on_its_way_is_waited_for(
 def test_one_that_was_taken_away_is_put_back_or_given_up(ann: Person, settings: Settings) -> None:
     ann.copy.server.kill()
     ann.asks()
-    machine.advance_all()
+    advance()
     settings.DATA_HOLDERS = WITHOUT
     go_on(1)
     assert "replica is in DATA_HOLDERS no more" in step("replica").last_error

@@ -15,11 +15,11 @@ from privacy import own_holder
 from privacy.erasure import machine
 from privacy.holders import Plan, Presence, Scope, Task
 from privacy.models import Certificate, DeletionStep
-from privacy.replica_holder import ReplicaHolder
 from tests.catalog.replica.conftest import visiting_as
 from tests.config.application import database_url
-from tests.privacy.deleting import step
+from tests.privacy.deleting import advance, step
 from tests.privacy.replica.conftest import NONE, Person
+from tests.privacy.replica.passing_time import read, until, until_certified
 
 PAGE = (REPOSITORY / "docs" / "erasure.md").read_text()
 ROLE, SECRET = "leafloaf_verifier", "for-tests-only"
@@ -47,6 +47,7 @@ def verifier(ann: Person) -> Iterator[None]:
 def test_with_it_an_erasure_is_proved(ann: Person, verifier: None) -> None:
     ann.asks()
     machine.advance_all(until_quiet=True)
+    until_certified()
     assert Certificate.objects.exists()
     assert ann.rows() == NONE
 
@@ -63,7 +64,7 @@ def test_each_of_its_rights_is_needed(ann: Person, verifier: None) -> None:
         with connection.cursor() as primary:
             primary.execute(f"REVOKE SELECT ({column}) ON {table} FROM {ROLE}")
             ann.copy.wait(lambda c=column, t=table: not may_read(ann, c, t))
-            assert ReplicaHolder().verify(task).presence == Presence.FORBIDDEN, (column, table)
+            assert read(task).presence == Presence.FORBIDDEN, (column, table)
             primary.execute(f"GRANT SELECT ({column}) ON {table} TO {ROLE}")
             ann.copy.wait(lambda c=column, t=table: may_read(ann, c, t))
 
@@ -78,8 +79,9 @@ def test_what_it_may_not_read_is_told_as_that(ann: Person, verifier: None) -> No
     with connection.cursor() as primary:
         primary.execute(f"REVOKE SELECT (subject_id) ON privacy_staffaccess FROM {ROLE}")
     ann.asks()
-    machine.advance_all()
-    assert (step("replica").state, step("replica").presence) == ("purged", Presence.FORBIDDEN)
+    advance()
+    until(lambda: step("replica").presence == Presence.FORBIDDEN)
+    assert step("replica").state == "purged"
     assert step("replica").last_error.startswith(
         "Not allowed to read: its role may not look for people there"
     )

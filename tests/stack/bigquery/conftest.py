@@ -31,7 +31,7 @@ class StandIn:
     folder: pathlib.Path
 
     def tell(self, what: str, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.url}/_standin/{what}", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/_standin/{what}", json=body, timeout=60)
         answer.raise_for_status()
         parsed: dict[str, Any] = answer.json()
         return parsed
@@ -42,7 +42,7 @@ class StandIn:
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """A request as the wire has it, for what the client library does not let one send."""
         url = f"{self.url}/bigquery/v2/projects/shop-1{path}"
-        return requests.request(method, url, timeout=30, **options)
+        return requests.request(method, url, timeout=60, **options)
 
 
 @pytest.fixture

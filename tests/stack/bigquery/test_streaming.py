@@ -48,10 +48,10 @@ def test_an_insert_id_is_remembered_for_a_minute_and_no_longer(
 ) -> None:
     """cloud.google.com/bigquery/docs/streaming-data-into-bigquery (Best effort de-duplication)"""
     stream(client, events, event("1"), event("1"))
-    standin.pass_time(seconds=55)
+    standin.pass_time(seconds=20)
     assert stream(client, events, event("1")) == []
     assert ids(client) == ["1"]
-    standin.pass_time(seconds=10)
+    standin.pass_time(seconds=45)
     stream(client, events, event("1"))
     assert ids(client) == ["1", "1"]
 

@@ -62,7 +62,7 @@ class Client:
             raw.offset.value = offset
         raw.proto_rows.writer_schema.proto_descriptor.CopyFrom(schema or described(ID, NUMBER, PRICE))
         raw.proto_rows.rows.serialized_rows.extend(rows)
-        (answer,) = self.writing.append_rows(iter([request]), timeout=10)
+        (answer,) = self.writing.append_rows(iter([request]), timeout=60)
         return types.AppendRowsResponse.pb(answer)
 
     def finalize(self, stream: str) -> int:

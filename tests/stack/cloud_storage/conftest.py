@@ -24,7 +24,7 @@ def close(client: storage.Client) -> None:
     """After a 404 the library looks for the bucket from a thread of its own; let it end first."""
     for thread in threading.enumerate():
         if "_verify_existence_background" in thread.name:
-            thread.join(10)
+            thread.join(60)
     client.close()
 
 
@@ -36,14 +36,14 @@ class StandIn:
     folder: pathlib.Path
 
     def tell(self, what: str, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.url}/_standin/{what}", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/_standin/{what}", json=body, timeout=60)
         answer.raise_for_status()
         parsed: dict[str, Any] = answer.json()
         return parsed
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """A request as the wire has it, for what the client library does not let one send."""
-        return requests.request(method, self.url + path, timeout=10, **options)
+        return requests.request(method, self.url + path, timeout=60, **options)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from google.cloud import storage
 from leafloaf.stack import http
 from leafloaf.stack.cloud_storage import api, names, resources
 from tests.stack.cloud_storage.conftest import StandIn, client_of, close
+from tests.stack.processes import wait_until
 
 
 def shown(folder: pathlib.Path) -> dict[str, bytes]:
@@ -171,7 +172,7 @@ def test_an_upload_in_chunks_goes_on_after_a_restart(tmp_path: pathlib.Path) -> 
 
     def put(client: storage.Client, path: str, first: int, data: bytes, total: str) -> requests.Response:
         headers = {"Content-Range": f"bytes {first}-{first + len(data) - 1}/{total}"}
-        return requests.put(client._connection.API_BASE_URL + path, data=data, headers=headers, timeout=10)
+        return requests.put(client._connection.API_BASE_URL + path, data=data, headers=headers, timeout=60)
 
     with reopened(tmp_path / "data") as client:
         url = client.create_bucket("shop").blob("big").create_resumable_upload_session()
@@ -201,7 +202,7 @@ class Process:
 
     def end(self, number: signal.Signals) -> int:
         self.popen.send_signal(number)
-        code = self.popen.wait(10)
+        code = self.popen.wait(60)
         assert self.popen.stdout
         self.popen.stdout.close()
         return code
@@ -217,7 +218,7 @@ class Writer(threading.Thread):
         self.doing: tuple[str, bytes | None] = ("", None)
 
     def run(self) -> None:
-        with requests.Session() as session, contextlib.suppress(requests.ConnectionError):
+        with requests.Session() as session, contextlib.suppress(requests.RequestException):
             for n in itertools.count():
                 name = f"w{self.number}/{n % 7}"
                 self.doing = name, None if n % 5 == 4 else f"{self.number} {n} ".encode() * 500
@@ -227,10 +228,10 @@ class Writer(threading.Thread):
     def apply(self, session: requests.Session, name: str, content: bytes | None) -> None:
         quoted = name.replace("/", "%2F")
         if content is None:
-            session.delete(f"{self.url}/storage/v1/b/shop/o/{quoted}", timeout=10)
+            session.delete(f"{self.url}/storage/v1/b/shop/o/{quoted}", timeout=60)
         else:
             query = f"uploadType=media&name={quoted}"
-            session.post(f"{self.url}/upload/storage/v1/b/shop/o?{query}", data=content, timeout=10)
+            session.post(f"{self.url}/upload/storage/v1/b/shop/o?{query}", data=content, timeout=60)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.45, 0.6])
@@ -245,17 +246,17 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(
     writers = [Writer(process.url, number) for number in range(4)]
     for writer in writers:
         writer.start()
+    wait_until(lambda: all(writer.done for writer in writers), "all of them write")
     time.sleep(seconds)
     assert process.end(signal.SIGKILL) == -signal.SIGKILL
     for writer in writers:
-        writer.join(10)
+        writer.join(60)
 
     with reopened(folder) as client:
         bucket = client.get_bucket("shop")
         found = {blob.name: (blob, blob.download_as_bytes()) for blob in bucket.list_blobs()}
         assert all(blob.crc32c == resources.crc32c(content) for blob, content in found.values())
         for writer in writers:
-            assert writer.done
             for name, content in writer.done.items():
                 actual = found[name][1] if name in found else None
                 assert actual == content or (name, actual) == writer.doing
@@ -266,5 +267,5 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_ends_cleanly_when_asked(tmp_path: pathlib.Path, number: signal.Signals) -> None:
     process = Process(tmp_path / "data")
-    assert requests.get(f"{process.url}/_standin/health", timeout=10).json() == {"status": "ok"}
+    assert requests.get(f"{process.url}/_standin/health", timeout=60).json() == {"status": "ok"}
     assert process.end(number) == 0

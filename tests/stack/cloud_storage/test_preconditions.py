@@ -91,7 +91,7 @@ def test_of_eight_racing_creators_exactly_one_wins(standin: StandIn, bucket: sto
         return won
 
     def created(blob: storage.Blob, racer: int) -> bool:
-        together.wait(10)
+        together.wait(60)
         try:
             blob.upload_from_string(f"{racer}", if_generation_match=0, retry=None)
         except exceptions.PreconditionFailed:

@@ -8,7 +8,6 @@ import pytest
 import time_machine
 from axes.models import AccessAttempt
 from django.conf import settings as configured
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +16,7 @@ from pytest_django import Settings
 from leafloaf.access.models import AuditEntry
 from leafloaf.staff.models import FailedSignIn
 from leafloaf.staff.signing_in import lock_out
+from tests.hashing import OneRound
 from tests.staff.signing_in.entering import INDEX, PASSWORD, password_shown, staff
 
 pytestmark = pytest.mark.django_db
@@ -79,13 +79,13 @@ def test_a_name_that_nobody_has_is_answered_the_same() -> None:
 def test_a_password_is_hashed_whether_or_not_somebody_has_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     staff()
     hashed: list[str] = []
-    encode = MD5PasswordHasher.encode
+    encode = OneRound.encode
 
-    def noting(self: MD5PasswordHasher, password: str, salt: str) -> str:
+    def noting(self: OneRound, password: str, salt: str, iterations: int | None = None) -> str:
         hashed.append(password)
-        return str(encode(self, password, salt))
+        return str(encode(self, password, salt, iterations))
 
-    monkeypatch.setattr(MD5PasswordHasher, "encode", noting)
+    monkeypatch.setattr(OneRound, "encode", noting)
     for name in ("rosemary", "nobody-at-all"):
         hashed.clear()
         fail(name, 1)
