@@ -12,6 +12,7 @@ from pytest_django import Settings
 from capture import ingest
 from capture.models import Event, HorizonReading, OutboxBatch, Reading, Sink
 from tests.browser.conftest import Visit
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 from tests.capture import outbox_rows as rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -100,8 +101,7 @@ def signed_in(begun: Visit) -> Visit:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_every_page_fits_its_window_and_leaves_the_console_quiet(
     visit: Begin, width: int, scheme: str
 ) -> None:

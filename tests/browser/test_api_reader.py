@@ -11,6 +11,7 @@ from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
 from leafloaf.openapi import api
 from tests.browser.conftest import Visit
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,9 +24,7 @@ def opened(visit: Visit) -> Page:
     return visit.page
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
-)
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_it_shows_every_operation_without_a_complaint(visit: Begin, width: int, scheme: str) -> None:
     seen = visit(width=width, scheme=scheme)
     page = opened(seen)

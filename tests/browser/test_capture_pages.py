@@ -14,6 +14,7 @@ from capture import connection_tests, ingest
 from capture.models import ConnectionTest, DeadLetter, Event, Reading, Sink
 from tests.browser.accessibility import complaints, tab_through
 from tests.browser.conftest import Visit
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH, TWO
 from tests.calls import cart, interaction, order, search
 from tests.capture import outbox_rows as rows
 
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HEALTH = "/admin/dashboards/backend-health/"
 EVENTS = "/admin/capture/event/"
 Begin = Callable[..., Visit]
-WINDOWS = [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)]
 
 
 def capture(event: dict[str, object], minutes: float) -> Event:
@@ -89,7 +89,7 @@ def signed_in(begun: Visit, path: str) -> Visit:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_every_page_fits_and_leaves_the_console_quiet(visit: Begin, scheme: str, width: int) -> None:
     begun = signed_in(visit(width=width, scheme=scheme), HEALTH)
     nobodys = Event.objects.filter(subject_id=None).order_by("id")[2]
@@ -118,7 +118,7 @@ def test_every_page_fits_and_leaves_the_console_quiet(visit: Begin, scheme: str,
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 400)])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, TWO)
 def test_somebodys_journey_opens_with_a_reason(visit: Begin, scheme: str, width: int) -> None:
     theirs = Event.objects.exclude(subject_id=None).order_by("id")[0]
     begun = signed_in(visit(width=width, scheme=scheme), f"{EVENTS}{theirs.pk}/journey/")

@@ -13,6 +13,7 @@ from capture import duplicates, ingest, notices
 from capture.models import RejectionCount, Volume, Watermark
 from tests.browser.conftest import Visit
 from tests.browser.test_admin_pages import signed_in
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 from tests.calls import one_of_each
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -60,8 +61,7 @@ def shop() -> None:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_the_page_fits_its_window_and_leaves_the_console_quiet(visit: Begin, width: int, scheme: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))
     begun.open(PAGE)

@@ -13,6 +13,7 @@ from privacy.erasure import machine, requests
 from privacy.holders import NeedsAttention
 from privacy.models import Actor, DeletionRequest, DeletionStep
 from tests.browser.conftest import Visit
+from tests.browser.windows import SCHEME_AND_WIDTH, TWO
 from tests.privacy.shelf import HOLDERS, Shelf
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -42,7 +43,7 @@ def queue(settings: Settings) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("queue")
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 400)])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, TWO)
 def test_support_looks_holds_and_approves(visit: Callable[..., Visit], scheme: str, width: int) -> None:
     begun = visit(width=width, scheme=scheme)
     begun.open("/admin/login/?next=/admin/dashboards/deletion-requests/")

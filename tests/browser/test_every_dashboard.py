@@ -12,6 +12,7 @@ from pytest_django import Settings
 from tests.browser import accessibility
 from tests.browser.conftest import Visit
 from tests.browser.test_admin_pages import signed_in
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 from tests.staff import busy_shop
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -42,9 +43,7 @@ def shop(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)]
-)
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_every_page_fits_its_window_and_leaves_the_console_quiet(
     visit: Begin, scheme: str, width: int
 ) -> None:

@@ -12,6 +12,7 @@ from leafloaf.catalog import loading
 from leafloaf.catalog.models import Brand, Category, MerchandisingRule, Placement, Product, Synonym
 from tests.browser.conftest import Visit
 from tests.browser.test_admin_pages import signed_in
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -73,8 +74,7 @@ def fits_and_is_quiet(begun: Visit, name: str) -> None:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_a_rule_is_previewed_on_its_page_and_not_saved(visit: Begin, width: int, scheme: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))
     begun.open(rule("Plant week"))
@@ -93,8 +93,7 @@ def test_a_rule_is_previewed_on_its_page_and_not_saved(visit: Begin, width: int,
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_a_new_rule_is_filled_in_previewed_and_saved(visit: Begin, width: int, scheme: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))
     begun.open(f"{RULES}add/")
@@ -118,8 +117,7 @@ def test_a_new_rule_is_filled_in_previewed_and_saved(visit: Begin, width: int, s
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_a_synonym_is_previewed(visit: Begin, width: int, scheme: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))
     begun.open(f"{SYNONYMS}add/")
@@ -132,8 +130,7 @@ def test_a_synonym_is_previewed(visit: Begin, width: int, scheme: str) -> None:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 @pytest.mark.parametrize(("address", "name"), [(RULES, "rules"), (SYNONYMS, "synonyms")])
 def test_the_lists_fit_their_window(visit: Begin, width: int, scheme: str, address: str, name: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from capture.models import DeadLetter, OutboxBatch, Reading, Sink
 from tests.browser.conftest import Visit
+from tests.browser.windows import SCHEME_AND_WIDTH, TWO
 from tests.capture import outbox_rows as rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -44,7 +45,7 @@ def olive(visit: Begin, settings: Settings) -> Callable[..., Visit]:
     return begin
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 400)])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, TWO)
 def test_dead_letters_are_discarded_after_a_question_that_wants_a_reason(
     olive: Callable[..., Visit], scheme: str, width: int
 ) -> None:
@@ -63,7 +64,7 @@ def test_dead_letters_are_discarded_after_a_question_that_wants_a_reason(
     assert begun.errors == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 400)])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, TWO)
 def test_a_back_fill_is_counted_and_then_done(olive: Callable[..., Visit], scheme: str, width: int) -> None:
     begun = olive(width=width, scheme=scheme)
     begun.open("/admin/dashboards/backend-health/")

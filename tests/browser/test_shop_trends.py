@@ -21,6 +21,7 @@ from personalization.models import (
 )
 from tests.browser.conftest import Visit
 from tests.browser.test_admin_pages import signed_in
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -102,8 +103,7 @@ def shop() -> None:
 
 
 @pytest.mark.usefixtures("shop")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_the_page_fits_its_window_and_leaves_the_console_quiet(visit: Begin, width: int, scheme: str) -> None:
     begun = signed_in(visit(width=width, scheme=scheme))
     begun.open(PAGE)

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from tests.browser import accessibility
 from tests.browser.conftest import Visit
+from tests.browser.windows import SCHEME_AND_WIDTH, TWO
 from tests.staff.signing_in.entering import code_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -30,7 +31,7 @@ def password_shown(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Log in").click()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, TWO)
 def test_setting_up_and_using_a_second_factor(asked: None, visit: Begin, width: int, scheme: str) -> None:
     seen = visit(width=width, scheme=scheme)
     page = seen.page

@@ -12,6 +12,7 @@ from privacy import consent, subjects
 from privacy.models import Actor, PersonLookup, StaffAccess
 from tests.browser import accessibility
 from tests.browser.conftest import Visit
+from tests.browser.windows import FOUR, SCHEME_AND_WIDTH
 from tests.personalization import grocery
 from tests.privacy.entering import path_of
 from tests.staff.people.conftest import USER, past
@@ -57,9 +58,7 @@ def complaints(page: Page) -> list[str]:
 
 
 @pytest.mark.usefixtures("shopper")
-@pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)]
-)
+@pytest.mark.parametrize(SCHEME_AND_WIDTH, FOUR)
 def test_support_looks_a_person_up_and_ends_it(visit: Callable[..., Visit], scheme: str, width: int) -> None:
     begun = visit(width=width, scheme=scheme)
     page = begun.page
