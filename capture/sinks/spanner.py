@@ -224,9 +224,10 @@ class SpannerSink(Connection, BaseSink, Acting):
                 work()
                 return
             except exceptions.Aborted as error:
-                if seconds() <= pause:
+                rest = pause * (1 + random.random())  # noqa: S311
+                if seconds() <= rest:
                     raise classified(error) from error
-                time.sleep(pause * (1 + random.random()))  # noqa: S311
+                time.sleep(rest)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             except FAILURES as error:
                 raise classified(error) from error

@@ -107,7 +107,7 @@ def test_what_is_kept_of_a_failure_names_nobody(own_graph: Own, secret: Api, set
     server.fail("Commit", STATUS.ABORTED, times=10_000, said=ABORTED.format(who, "version", "Person"))
     with pytest.raises(Unavailable) as caught:
         sink.deliver(Batch("b1", "", [], sendable_until=time.monotonic() + 2))
-    assert str(caught.value) == "Aborted"
+    assert str(caught.value) in {"Aborted", "the lease ran out before everything was sent"}
 
 
 def test_who_has_no_time_left_begins_nothing(own_graph: Own) -> None:
