@@ -1,5 +1,7 @@
 """Fixtures that more than one folder uses."""
 
+import os
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -26,6 +28,17 @@ hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 MORE_THAN_THREADS = 40
+SEED_VARIABLE = "LEAFLOAF_FAULT_SEED"
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """The dice of a test that is another one each time. It prints the seed (`pytest -rP` shows it; a failure always
+    does), and LEAFLOAF_FAULT_SEED repeats it.
+    """
+    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
+    print(f"{SEED_VARIABLE}={seed}")  # noqa: T201 (pytest shows it when the test fails)
+    return random.Random(seed)  # noqa: S311 (not a secret)
 
 
 @pytest.fixture(autouse=True, scope="session")

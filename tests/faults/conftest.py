@@ -1,10 +1,6 @@
-"""Faults: what the stores hold afterwards is what the log holds, once each.
-
-A run prints its seed (`pytest -rP` shows it; a failure always does); LEAFLOAF_FAULT_SEED repeats it.
-"""
+"""Faults: what the stores hold afterwards is what the log holds, once each."""
 
 import os
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,16 +15,6 @@ from tests.faults.web import Web
 from tests.flows.conftest import stores
 
 __all__ = ["stores"]
-
-SEED_VARIABLE = "LEAFLOAF_FAULT_SEED"
-
-
-@pytest.fixture
-def chance() -> random.Random:
-    """The test's dice."""
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
-    print(f"{SEED_VARIABLE}={seed}")  # noqa: T201 (pytest shows it when the test fails)
-    return random.Random(seed)  # noqa: S311 (not a secret)
 
 
 @pytest.fixture(scope="package")
