@@ -18,7 +18,7 @@ from leafloaf.access import keys
 from leafloaf.access.models import ApiClient
 from leafloaf.lib import cache
 from personalization.recommending import exposures, mishaps
-from tests import emptying
+from tests import emptying, standins
 from tests.calls import Api
 from tests.emulators import PUBSUB, SPANNER, Emulator, NotHere
 from tests.outage import Outage
@@ -39,6 +39,13 @@ def chance() -> random.Random:
     seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**6))
     print(f"{SEED_VARIABLE}={seed}")  # noqa: T201 (pytest shows it when the test fails)
     return random.Random(seed)  # noqa: S311 (not a secret)
+
+
+@pytest.fixture(autouse=True)
+def mended() -> Iterator[None]:
+    """No test meets the faults of another one."""
+    yield
+    standins.mend_all()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,8 +2,18 @@
 
 import json
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+_disturbed = set["Standin"]()
+
+
+def mend_all() -> None:
+    """Every stand-in that was disturbed since, and is still there."""
+    while _disturbed:
+        with suppress(OSError):
+            _disturbed.pop().mend()
 
 
 @dataclass(frozen=True)
@@ -15,7 +25,8 @@ class Standin:
     def fail(
         self, times: int = 1, after: int = 0, match: dict[str, str] | None = None, **action: Any
     ) -> None:
-        """Disturbs the next matching requests; see leafloaf/stack/standin.py for the actions."""
+        """Disturbs the next matching requests of this test; see leafloaf/stack/standin.py for the actions."""
+        _disturbed.add(self)
         self._call("POST", "faults", {"times": times, "after": after, "match": match or {}, "action": action})
 
     def mend(self) -> None:
