@@ -164,9 +164,10 @@ def _verdict(arguments: Sequence[str], code: int, failures: Sequence[Failure]) -
 
 
 def _begun(arguments: Sequence[str], own: Mapping[str, str]) -> "subprocess.Popen[str]":
+    inherited = {name: value for name, value in os.environ.items() if name not in {FOLDER, AGAIN}}
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "pytest", "-p", "tests.parts", *arguments],
-        env=os.environ | own,
+        env={**inherited, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import parts
 
 SUITE = {
@@ -50,6 +52,15 @@ def test_what_fails_in_one_of_them_and_alone_fails(tmp_path: Path) -> None:
     assert told == "1 failed beside the others, and alone:"
     assert why.endswith("test_b.py::test_1[b]: AssertionError: assert 'b' == 'a' - a + b")
     assert "[1] 1 failed, 6 deselected in" in said
+
+
+def test_a_run_within_a_run_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    monkeypatch.setenv(parts.FOLDER, str(outer))
+    monkeypatch.setenv(parts.AGAIN, '["another"]')
+    code, said = in_parts(tmp_path, **once(tmp_path))
+    assert (code, list(outer.iterdir())) == (0, []), said
 
 
 def once(folder: Path, fixture: str = "") -> dict[str, str]:
