@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from django.db import connection
+from google.api_core import exceptions
 from pytest_django import Settings
 
 from capture import deliver
@@ -28,6 +29,7 @@ from capture.sinks.base import (
     Unavailable,
 )
 from capture.sinks.spanner import SpannerSink
+from capture.sinks.spanner_answers import classified
 from capture.sinks.spanner_tables import ACCOUNT
 from leafloaf.lib import metering
 from leafloaf.stack.services import REPOSITORY
@@ -104,7 +106,9 @@ def test_what_is_kept_of_a_failure_names_nobody(own_graph: Own, secret: Api, set
         kept = [Sink.objects.get().last_error, *OutboxBatch.objects.values_list("first_error", "last_error")]
         assert who not in str(kept)
         assert Sink.objects.get().last_error
-    server.fail("Commit", STATUS.ABORTED, times=10_000, said=ABORTED.format(who, "version", "Person"))
+    said = ABORTED.format(who, "version", "Person")
+    assert str(classified(exceptions.Aborted(said))) == "Aborted"
+    server.fail("Commit", STATUS.ABORTED, times=10_000, said=said)
     with pytest.raises(Unavailable) as caught:
         sink.deliver(Batch("b1", "", [], sendable_until=time.monotonic() + 2))
     assert str(caught.value) in {"Aborted", "the lease ran out before everything was sent"}
